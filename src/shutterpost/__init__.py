@@ -1,0 +1,3 @@
+"""Shutterpost: the cloud that Samsung's WiFi cameras lost, on the owner's own machine."""
+
+__version__ = "0.1.0"
