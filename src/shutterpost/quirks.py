@@ -1,0 +1,118 @@
+"""The ledger of leniencies: every way a request may break a rule and still be read.
+
+A quirk that is not in this table does not exist: parsers report names from here, the
+camera door logs them with the request and counts them. Each entry says what is let
+through, who does it, and how we know (the words capture, proven, android, listed and
+inferred are those of docs/protocol.md).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Quirk:
+    """One named leniency."""
+
+    name: str
+    lets_through: str
+    evidence: str
+    cameras: str = ""
+
+
+_LEDGER = (
+    Quirk(
+        "blank-before-request",
+        "one or more empty lines before the request line",
+        "RFC 9112 section 2.2 asks servers to skip them",
+    ),
+    Quirk(
+        "request-line-whitespace",
+        "tabs or several spaces between the parts of the request line, or any after it",
+        "capture: POST /social/columbus/email?DUID=123456789033  HTTP/1.0",
+        "NX300",
+    ),
+    Quirk(
+        "absolute-target",
+        "an absolute-form target sent to a server that is no proxy; its host beats Host",
+        "capture: POST http://snsgw.samsungmobile.com/facebook/auth HTTP/1.1",
+        "NX300",
+    ),
+    Quirk(
+        "space-in-target",
+        "spaces or tabs inside the target",
+        "inferred: file names are put in the PUT target as the camera has them",
+    ),
+    Quirk(
+        "raw-bytes-in-target",
+        "non-ASCII bytes in the target that are not percent-encoded",
+        "inferred: file names are put in the PUT target as the camera has them",
+    ),
+    Quirk(
+        "bare-lf",
+        "lines that end in LF alone",
+        "RFC 9112 section 2.2 allows servers to read them; old HTTP stacks sent them",
+    ),
+    Quirk(
+        "no-space-after-colon",
+        "a header field without a space after the colon",
+        "capture: Authorization:OAuth ..., x-osp-version:v1",
+        "NX300",
+    ),
+    Quirk(
+        "repeated-field",
+        "the same header field twice where HTTP allows it once",
+        "capture: two different User-Agent fields in one request",
+        "NX300",
+    ),
+    Quirk(
+        "repeated-length",
+        "Content-Length more than once with the same value",
+        "RFC 9110 section 8.6 allows servers to read it",
+    ),
+    Quirk(
+        "no-host",
+        "no Host field and no host in the target",
+        "HTTP/1.0 has no Host; nothing that a camera needs depends on it",
+    ),
+    Quirk(
+        "chunked-in-http-1.0",
+        "a chunked body in an HTTP/1.0 request",
+        "none seen; harmless here, because every connection closes after one request",
+    ),
+    Quirk(
+        "multipart-not-closed",
+        "a multipart body without its close-delimiter",
+        "capture and proven: ends in a plain delimiter, with or without CRLF, or in nothing",
+        "NX300",
+    ),
+    Quirk(
+        "multipart-cut-delimiter",
+        "a multipart body whose last delimiter is cut short",
+        "inferred from the missing close-delimiter: the camera miscounts the end",
+    ),
+    Quirk(
+        "broken-xml",
+        "XML that is not well-formed, read as far as its fields can be found",
+        "capture: stray text between the elements of a login",
+        "NX300",
+    ),
+)
+
+QUIRKS: dict[str, Quirk] = {quirk.name: quirk for quirk in _LEDGER}
+
+
+class Sightings:
+    """How often each quirk was seen since the start."""
+
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(QUIRKS, 0)
+
+    def count(self, names: Iterable[str]) -> None:
+        """Add one for each name. Raises KeyError for a name that is not in the ledger."""
+        for name in names:
+            self._counts[name] += 1
+
+    def counts(self) -> dict[str, int]:
+        """The sightings so far, by name."""
+        return dict(self._counts)

@@ -1,0 +1,368 @@
+"""A forgiving reader of HTTP/1.x requests, and replies composed in one piece.
+
+Holds what a request's head and body framing mean. Promises the same result for every
+split of the input, and a `Refused` for everything it cannot or must not read. It is
+lenient where cameras are sloppy (see `quirks`), strict where two readers could
+disagree about where a request ends. It does not know what any request is for.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+HEAD_LIMIT = 64 * 1024
+"""The most bytes a request's head may have, blank lines before it included."""
+FIELD_LIMIT = 200
+"""The most header fields a request may have."""
+METHODS = ("GET", "HEAD", "POST", "PUT")
+
+_CHUNK_LINE_LIMIT = 1024
+_TRAILER_LIMIT = 16 * 1024
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_NON_ASCII = re.compile(rb"[\x80-\xff]")
+_VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)(.*)", re.DOTALL)
+_AUTHORITY = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
+
+
+class Refused(Exception):
+    """A request that is not served: the status for the camera, the reason for people."""
+
+    def __init__(self, status: int, why: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(status, why)
+        self.status = status
+        self.why = why
+        self.fields = fields
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request's head.
+
+    `path` and `query` are as they were sent (not percent-decoded), bytes that are not
+    UTF-8 kept as surrogates. `host` is in lower case, without port and trailing dot,
+    empty when the request names none. `length` is the body's size in bytes, None when
+    the body is chunked.
+    """
+
+    method: str
+    path: str
+    query: str
+    host: str
+    version: tuple[int, int]
+    fields: tuple[tuple[str, str], ...]
+    length: int | None
+    quirks: frozenset[str]
+
+    def values(self, name: str) -> list[str]:
+        """All values of one header field (name in any case), in order."""
+        wanted = name.lower()
+        return [value for field, value in self.fields if field.lower() == wanted]
+
+    def value(self, name: str) -> str:
+        """The first value of a header field, or an empty string."""
+        return next(iter(self.values(name)), "")
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits for `100 Continue` (which HTTP/1.0 does not have)."""
+        expectations = (value.lower() for value in self.values("Expect"))
+        return self.version >= (1, 1) and "100-continue" in expectations
+
+
+class HeadReader:
+    """Collects a request's head from any number of pieces."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._start: int | None = None  # where the request line begins
+        self._scanned = 0
+
+    def feed(self, data: bytes) -> tuple[Request, bytes] | None:
+        """Take more bytes; once the head is complete, return it and the bytes after it.
+
+        Raises Refused: 400 what cannot be read, 405 an unknown method, 411 no length,
+        431 a head over the limits, 505 a version that is not HTTP/1.x.
+        """
+        self._buffer += data
+        if self._start is None and not self._skip_blank_lines():
+            self._check_limit()
+            return None
+        assert self._start is not None
+        end = _END_OF_HEAD.search(self._buffer, max(self._start, self._scanned - 3))
+        self._scanned = len(self._buffer)
+        if end is None or end.end() > HEAD_LIMIT:
+            self._check_limit()
+            return None
+        head = bytes(self._buffer[self._start : end.start() + 1])
+        request = _parse_head(head, blank_before=self._start > 0)
+        return request, bytes(self._buffer[end.end() :])
+
+    def end(self) -> None:
+        """The client sends no more. Raises Refused (400) if it had begun a request."""
+        if self._buffer:
+            raise Refused(400, "the request's head was cut short")
+
+    def _skip_blank_lines(self) -> bool:
+        """Find the request line; False while nothing but blank lines has arrived."""
+        start = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
+        if start == len(self._buffer):
+            return False
+        if self._buffer[start] < 0x20:  # a TLS handshake begins with 0x16
+            raise Refused(400, "this is no HTTP request (TLS? this door speaks plain HTTP)")
+        self._start = start
+        return True
+
+    def _check_limit(self) -> None:
+        if len(self._buffer) > HEAD_LIMIT:
+            raise Refused(431, f"the request's head is over {HEAD_LIMIT} bytes")
+
+
+def _parse_head(head: bytes, blank_before: bool) -> Request:
+    """Read a whole head: lines that each end in LF, without the empty one."""
+    lines = head.split(b"\n")[:-1]
+    quirks = {"blank-before-request"} if blank_before else set()
+    if not all(line.endswith(b"\r") for line in lines):
+        quirks.add("bare-lf")
+    lines = [line.removesuffix(b"\r") for line in lines]
+    method, target, version = _request_line(lines[0], quirks)
+    fields = _fields(lines[1:], quirks)
+    if method not in METHODS:
+        allow = ", ".join(METHODS)
+        raise Refused(405, f"method {method} is not known", (("Allow", allow),))
+    authority, path = _split_target(target, quirks)
+    if authority is None:
+        authority = _host_field(fields, quirks)
+    path, _, query = path.partition(b"?")
+    return Request(
+        method=method,
+        path=path.decode("utf-8", "surrogateescape"),
+        query=query.decode("utf-8", "surrogateescape"),
+        host=_host_name(authority),
+        version=version,
+        fields=fields,
+        length=_body_length(method, version, fields, quirks),
+        quirks=frozenset(quirks),
+    )
+
+
+def _request_line(line: bytes, quirks: set[str]) -> tuple[str, bytes, tuple[int, int]]:
+    """Method, target and version.
+
+    The method is the first word and the version the last; all between is the target,
+    because cameras put file names into it as they are.
+    """
+    token = _TOKEN.match(line)
+    if token is None or line[token.end() : token.end() + 1] not in (b" ", b"\t"):
+        raise Refused(400, "the request line has no method")
+    rest = line[token.end() :].strip(b" \t")
+    last = max(rest.rfind(b" "), rest.rfind(b"\t"))
+    version = _VERSION.fullmatch(rest[last + 1 :])
+    target = rest[: last + 1].strip(b" \t")
+    if version is None or not target:
+        raise Refused(400, "the request line is not 'METHOD target HTTP/1.x'")
+    if version[1] != b"1":
+        raise Refused(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+    if _CONTROL.search(target):
+        raise Refused(400, "a control character in the request's target")
+    if line != b" ".join((token[0], target, version[0])):
+        quirks.add("request-line-whitespace")
+    if b" " in target or b"\t" in target:
+        quirks.add("space-in-target")
+    if _NON_ASCII.search(target):
+        quirks.add("raw-bytes-in-target")
+    return token[0].decode("ascii"), target, (1, int(version[2]))
+
+
+def _split_target(target: bytes, quirks: set[str]) -> tuple[bytes | None, bytes]:
+    """The authority (None in origin form) and the path with its query."""
+    if target.startswith(b"/"):
+        return None, target
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        raise Refused(400, "the request's target is neither a path nor an http URL")
+    if not absolute[1]:
+        raise Refused(400, "the request's target names no host")
+    quirks.add("absolute-target")
+    path = absolute[2]
+    return absolute[1], path if path.startswith(b"/") else b"/" + path
+
+
+def _fields(lines: list[bytes], quirks: set[str]) -> tuple[tuple[str, str], ...]:
+    if len(lines) > FIELD_LIMIT:
+        raise Refused(431, f"over {FIELD_LIMIT} header fields")
+    fields = []
+    seen = set()
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not _TOKEN.fullmatch(name):
+            raise Refused(400, "a header line is not 'Name: value'")
+        if _CONTROL.search(value):
+            raise Refused(400, "a control character in a header field")
+        if value and value[0] not in b" \t":
+            quirks.add("no-space-after-colon")
+        if name.lower() in seen:
+            quirks.add("repeated-field")
+        seen.add(name.lower())
+        text = value.strip(b" \t").decode("utf-8", "surrogateescape")
+        fields.append((name.decode("ascii"), text))
+    return tuple(fields)
+
+
+def _values(fields: tuple[tuple[str, str], ...], name: str) -> list[str]:
+    return [value for field, value in fields if field.lower() == name]
+
+
+def _host_field(fields: tuple[tuple[str, str], ...], quirks: set[str]) -> bytes:
+    hosts = {value.lower() for value in _values(fields, "host")}
+    if len(hosts) > 1:
+        raise Refused(400, "two different Host fields")
+    if not hosts:
+        quirks.add("no-host")
+        return b""
+    return hosts.pop().encode("utf-8", "surrogateescape")
+
+
+def _host_name(authority: bytes) -> str:
+    if not authority:
+        return ""
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None:
+        raise Refused(400, "the host is not a host name")
+    return match[1].decode("ascii").lower().removesuffix(".")
+
+
+def _body_length(
+    method: str, version: tuple[int, int], fields: tuple[tuple[str, str], ...], quirks: set[str]
+) -> int | None:
+    """Bytes in the body, or None for a chunked one."""
+    codings = _values(fields, "transfer-encoding")
+    lengths = _values(fields, "content-length")
+    if codings:
+        if lengths:
+            raise Refused(400, "both Transfer-Encoding and Content-Length")
+        if ",".join(codings).lower() != "chunked":
+            raise Refused(400, "the only transfer coding read here is 'chunked'")
+        if version < (1, 1):
+            quirks.add("chunked-in-http-1.0")
+        return None
+    if not lengths:
+        if method in ("POST", "PUT"):
+            raise Refused(411, f"a {method} needs a Content-Length")
+        return 0
+    numbers = [part.strip(" \t") for value in lengths for part in value.split(",")]
+    if not all(_LENGTH.fullmatch(number) for number in numbers):
+        raise Refused(400, "the Content-Length is not a sensible number")
+    if len({int(number) for number in numbers}) > 1:
+        raise Refused(400, "two different Content-Lengths")
+    if len(numbers) > 1:
+        quirks.add("repeated-length")
+    return int(numbers[0])
+
+
+class SizedBody:
+    """A body whose length the head gave."""
+
+    def __init__(self, length: int) -> None:
+        self.missing: int = length
+        """Bytes still to come."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last byte was fed."""
+        return self.missing == 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the body's bytes in `data`; bytes after its end are dropped."""
+        if len(data) > self.missing:
+            data = data[: self.missing]
+        self.missing -= len(data)
+        if data:
+            yield data
+
+
+class ChunkedBody:
+    """A body in the chunked transfer coding."""
+
+    missing: int | None = None
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._line = bytearray()  # a size line or trailer that has not ended yet
+        self._chunk = 0  # bytes left in the current chunk
+        self._after_data = False  # the line to come ends a chunk's data
+        self._trailer: int | None = None  # bytes of trailer so far
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the body's bytes in `data`. Raises Refused (400) if it is not chunked."""
+        position = 0
+        while position < len(data) and not self.complete:
+            if self._chunk:
+                piece = data[position : position + self._chunk]
+                self._chunk -= len(piece)
+                position += len(piece)
+                self._after_data = self._chunk == 0
+                yield piece
+                continue
+            newline = data.find(b"\n", position)
+            stop = newline + 1 if newline >= 0 else len(data)
+            self._line += data[position:stop]
+            position = stop
+            if len(self._line) > _CHUNK_LINE_LIMIT:
+                raise Refused(400, "a line of the chunked body is too long")
+            if newline >= 0:
+                self._end_line()
+
+    def _end_line(self) -> None:
+        line = bytes(self._line).removesuffix(b"\n").removesuffix(b"\r")
+        self._line.clear()
+        if self._after_data:
+            if line:
+                raise Refused(400, "a chunk is longer than it said")
+            self._after_data = False
+        elif self._trailer is not None:
+            self._trailer += len(line) + 2
+            if self._trailer > _TRAILER_LIMIT:
+                raise Refused(400, "the trailer of the chunked body is too long")
+            self.complete = not line
+        else:
+            size = _CHUNK_SIZE.fullmatch(line)
+            if size is None:
+                raise Refused(400, "a chunk's size is not a hexadecimal number")
+            self._chunk = int(size[1], 16)
+            if self._chunk == 0:
+                self._trailer = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply.
+
+    The envelope is the one that real cameras accept from the reference server (proven):
+    a reason phrase, HTTP/1.1 to every version, Title-Case names, a Content-Length.
+    """
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/html; charset=utf-8"
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def encode(self, head_only: bool = False) -> bytes:
+        """The whole reply in one piece, for one TCP segment; for HEAD without the body."""
+        head = (
+            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
+            f"Content-Type: {self.content_type}\r\n"
+            f"Content-Length: {len(self.body)}\r\n"
+        )
+        for name, value in self.fields:
+            if "\r" in value or "\n" in value:
+                raise ValueError(f"a line break in the reply's {name}")
+            head += f"{name}: {value}\r\n"
+        encoded = (head + "Connection: close\r\n\r\n").encode("latin-1")
+        return encoded if head_only else encoded + self.body
