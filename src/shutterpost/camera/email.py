@@ -1,0 +1,71 @@
+"""The e-mail that a camera sends: its message XML (docs/protocol.md, section 3)."""
+
+import re
+from dataclasses import dataclass
+
+from shutterpost.camera import xml
+from shutterpost.wire.http import Refused
+
+MESSAGE_LIMIT = 256 * 1024
+"""The most bytes of message XML that are read."""
+RECEIVER_LIMIT = 100
+"""The most receivers of one e-mail."""
+
+_MARKER = re.compile(r"(?:\A|\n)[ \t]*language_sh100_utf8\s*\Z")
+_ADDRESS = re.compile(
+    r"[^\s<>()\[\]@,;:\"\\\x00-\x1f\x7f-\x9f]+@[^\s<>()@,;:\"\\\x00-\x1f\x7f-\x9f]+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the camera's e-mail says. Addresses are bare, as they were sent."""
+
+    sender: str
+    sender_name: str
+    receivers: tuple[str, ...]
+    subject: str
+    text: str
+
+
+def read_message(data: bytes, quirks: set[str]) -> Message:
+    """Read the `message` part.
+
+    Raises Refused (400) when the sender or every receiver is missing, when one of them
+    is no address, and for XML that must not be read.
+    """
+    root = xml.read(data, quirks)
+    sender = xml.text(xml.first(root, "sender")).strip()
+    if not sender:
+        raise Refused(400, "the e-mail has no sender")
+    receivers: dict[str, str] = {}
+    for element in root.iter("receiver"):
+        if receiver := xml.text(element).strip():
+            _, address = _address(receiver, "receiver")
+            receivers.setdefault(address.lower(), address)
+    if not receivers:
+        raise Refused(400, "the e-mail has no receiver")
+    if len(receivers) > RECEIVER_LIMIT:
+        raise Refused(400, f"the e-mail has over {RECEIVER_LIMIT} receivers")
+    sender_name, address = _address(sender, "sender")
+    return Message(
+        sender=address,
+        sender_name=sender_name,
+        receivers=tuple(receivers.values()),
+        subject=" ".join(xml.text(xml.first(root, "title")).split()),
+        text=_without_marker(xml.text(xml.first(root, "body"))),
+    )
+
+
+def _address(text: str, role: str) -> tuple[str, str]:
+    """The name and the bare address of `Name <address>` or `address`."""
+    name, bracket, rest = text.rpartition("<")
+    address = (rest.partition(">")[0] if bracket else text).strip()
+    if not _ADDRESS.fullmatch(address):
+        raise Refused(400, f"the {role} {address!a} is not an e-mail address")
+    return " ".join(name.split()).strip('"'), address
+
+
+def _without_marker(body: str) -> str:
+    """The text without the camera's own last line, which is no part of it (proven)."""
+    return _MARKER.sub("", body)
