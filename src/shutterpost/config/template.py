@@ -1,0 +1,67 @@
+"""The commented configuration that `shutterpost init` writes, made from the settings."""
+
+import dataclasses
+import json
+import secrets
+from typing import Any
+
+from shutterpost.config.settings import (
+    Config,
+    DeliverySettings,
+    Dns,
+    Email,
+    Mastodon,
+    Server,
+    Setting,
+    Shell,
+    Storage,
+    Web,
+)
+
+_SECTIONS: tuple[tuple[str, type[Any], str], ...] = (
+    ("server", Server, "The door for cameras."),
+    ("storage", Storage, "Where everything is kept."),
+    ("email", Email, "The SMTP server that mails photos. Without a host they are stored."),
+    ("mastodon", Mastodon, "A Mastodon account; [mastodon.name] is another one like it."),
+    ("shell", Shell, "A command for every file; [shell.name] is another one like it."),
+    ("delivery", DeliverySettings, "When a failed delivery is tried again."),
+    ("web", Web, "The page for people."),
+    ("dns", Dns, "A DNS responder for the cameras' names."),
+)
+_BEFORE_ACTIONS = """\
+# What is done with photos: on the left a social site or an address, on the right an action.
+# Without an entry: "email" for an address, "store" for a site.
+[actions]
+# facebook = "store"
+# "*@album.example.org" = "store.album"
+# "drop@example.org" = "drop"
+
+# Social logins that must also know a password.
+[accounts]
+# "me@example.org" = { password = "..." }
+"""
+
+
+def config_file() -> str:
+    """A whole configuration with every default, and a fresh secret."""
+    senders: Setting = dataclasses.fields(Config)[0].metadata["setting"]
+    parts = [
+        "# Shutterpost's configuration. What is commented out shows the default.\n",
+        f"# {senders.about}\nsenders = {json.dumps(senders.default)}\n",
+    ]
+    for name, cls, about in _SECTIONS:
+        lines = [f"# {about}", f"[{name}]"]
+        for spec in dataclasses.fields(cls):
+            lines.append(_line(name, spec))
+        parts.append("\n".join(lines) + "\n")
+    parts.append(_BEFORE_ACTIONS)
+    return "\n".join(parts)
+
+
+def _line(section: str, spec: dataclasses.Field[Any]) -> str:
+    setting: Setting = spec.metadata["setting"]
+    key = setting.key or spec.name
+    about = f"  # {setting.about}" if setting.about else ""
+    if (section, key) == ("storage", "secret"):
+        return f'secret = "{secrets.token_urlsafe(32)}"{about.partition(";")[0]}'
+    return f"# {key} = {json.dumps(setting.default)}{about}"
