@@ -1,0 +1,63 @@
+"""The words everyone uses: photos, shipments, deliveries. Values only.
+
+Times are seconds since 1970 (float), sizes are bytes.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One file as the camera gave it, photo or video."""
+
+    id: int
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """One press of "share": an e-mail to `recipients`, or photos for one `site`."""
+
+    id: int
+    sender: str
+    sender_name: str
+    recipients: tuple[str, ...]
+    site: str
+    subject: str
+    text: str
+    camera: str
+    received: float
+    photos: tuple[Photo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One shipment, or one photo of it, to one action.
+
+    `key` is stable over attempts and restarts and unique for ever: far ends recognise a
+    repeated delivery by it. `progress` is what the action noted down in earlier attempts.
+    """
+
+    id: int
+    key: str
+    action: str
+    recipients: tuple[str, ...]
+    attempts: int
+    created: float
+    shipment: Shipment
+    photos: tuple[Photo, ...]
+    progress: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A delivery that does not exist yet: `photo` is an index, None for all photos."""
+
+    action: str
+    recipients: tuple[str, ...]
+    photo: int | None

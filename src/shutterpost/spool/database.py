@@ -1,0 +1,164 @@
+"""The database behind one writer thread.
+
+All changes go through `write`, one after the other, so that no two of them ever wait
+for each other's lock. What is queued while a transaction runs shares the next one: many
+cameras at once cost few fsyncs. A `write` that returned is on disk (synchronous=FULL).
+"""
+
+import asyncio
+import errno
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy import update as sql_update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from shutterpost.spool import schema
+
+T = TypeVar("T")
+_BUSY_TIMEOUT = 10_000  # milliseconds another process may hold the write lock
+_BATCH = 64
+
+
+class NewerDatabase(Exception):
+    """The database was written by a newer Shutterpost."""
+
+
+class Database:
+    """One SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._jobs: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None]
+        self._jobs = queue.SimpleQueue()
+        self._writer = _engine(path, "BEGIN IMMEDIATE")
+        self._reader = _engine(path, "BEGIN")
+        self._thread = threading.Thread(target=self._run, name="database", daemon=True)
+
+    def open(self) -> None:
+        """Create or migrate the file, readable by its owner alone. Raises NewerDatabase."""
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with self._writer.begin() as connection:
+            migrate(connection)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish what is queued and close the file."""
+        self._jobs.put(None)
+        self._thread.join()
+        self._writer.dispose()
+        self._reader.dispose()
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction on the writer thread; on return it is on disk."""
+        done: Future[T] = Future()
+        self._jobs.put((work, done))
+        return await asyncio.wrap_future(done)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a read-only transaction of its own."""
+        return await asyncio.to_thread(self.read_now, work)
+
+    def read_now(self, work: Callable[[Connection], T]) -> T:
+        """Like `read`, for callers without an event loop."""
+        with self._reader.begin() as connection:
+            return work(connection)
+
+    def write_now(self, work: Callable[[Connection], T]) -> T:
+        """Like `write`, for another process than the server's."""
+        with self._writer.begin() as connection:
+            return work(connection)
+
+    def _run(self) -> None:
+        with self._writer.connect() as connection:
+            while (job := self._jobs.get()) is not None:
+                batch = [job]
+                stop = False
+                while len(batch) < _BATCH and not stop:
+                    try:
+                        following = self._jobs.get_nowait()
+                    except queue.Empty:
+                        break
+                    if following is None:
+                        stop = True
+                    else:
+                        batch.append(following)
+                _run_batch(connection, batch)
+                if stop:
+                    return
+
+
+def _run_batch(
+    connection: Connection, batch: list[tuple[Callable[[Connection], Any], Future[Any]]]
+) -> None:
+    """Run jobs in one transaction; a job that raises takes back its own changes alone."""
+    wanted = [(work, done) for work, done in batch if done.set_running_or_notify_cancel()]
+    outcomes: list[tuple[Future[Any], Any, Exception | None]] = []
+    try:
+        with connection.begin():
+            for work, done in wanted:
+                try:
+                    with connection.begin_nested():
+                        outcomes.append((done, work(connection), None))
+                except Exception as error:
+                    outcomes.append((done, None, _named(error)))
+    except Exception as error:  # the transaction itself failed: none of it happened
+        outcomes = [(done, None, _named(error)) for _, done in wanted]
+    for done, result, problem in outcomes:
+        if problem is None:
+            done.set_result(result)
+        else:
+            done.set_exception(problem)
+
+
+def _named(error: Exception) -> Exception:
+    """A full disk is the same OSError from the database as from a file."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return error
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the tables to the newest version. Raises NewerDatabase."""
+    if not inspect(connection).has_table(schema.version.name):
+        schema.version.create(connection)
+        connection.execute(insert(schema.version).values(version=0))
+    found = connection.execute(select(schema.version.c.version)).scalar_one()
+    if found > len(schema.MIGRATIONS):
+        raise NewerDatabase(
+            f"the database has version {found}, this Shutterpost knows {len(schema.MIGRATIONS)}: "
+            "start the newer Shutterpost that wrote it"
+        )
+    for statements in schema.MIGRATIONS[found:]:
+        for statement in statements:
+            connection.execute(text(statement))
+    connection.execute(sql_update(schema.version).values(version=len(schema.MIGRATIONS)))
+
+
+def _engine(path: Path, begin: str) -> Engine:
+    """An engine that begins its transactions itself (sqlite3 would begin some late)."""
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,127 @@
+"""The database's tables, and the steps that bring an older database up to them.
+
+`MIGRATIONS` is only ever appended to: each entry is one version's statements. A test
+holds that all of them together make exactly the tables below.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+
+shipments = Table(
+    "shipments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("received", Float, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("sender_name", Text, nullable=False),
+    Column("recipients", JSON, nullable=False),
+    Column("site", String(40), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("camera", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Index("shipments_by_fingerprint", "fingerprint", "received"),
+    sqlite_autoincrement=True,
+)
+
+photos = Table(
+    "photos",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("shipment_id", Integer, ForeignKey("shipments.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("file", String(64), nullable=False),
+    Index("photos_by_shipment", "shipment_id", "position"),
+    sqlite_autoincrement=True,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("shipment_id", Integer, ForeignKey("shipments.id"), nullable=False),
+    Column("photo_id", Integer, ForeignKey("photos.id")),
+    Column("action", Text, nullable=False),
+    Column("recipients", JSON, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due", Float, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("finished", Float),
+    Column("receipt", Text, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("progress", JSON, nullable=False),
+    Index("deliveries_by_due", "state", "due"),
+    Index("deliveries_by_shipment", "shipment_id"),
+    sqlite_autoincrement=True,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE shipments (
+            id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+            received FLOAT NOT NULL,
+            sender TEXT NOT NULL,
+            sender_name TEXT NOT NULL,
+            recipients JSON NOT NULL,
+            site VARCHAR(40) NOT NULL,
+            subject TEXT NOT NULL,
+            text TEXT NOT NULL,
+            camera TEXT NOT NULL,
+            device TEXT NOT NULL,
+            client TEXT NOT NULL,
+            fingerprint VARCHAR(64) NOT NULL
+        )""",
+        "CREATE INDEX shipments_by_fingerprint ON shipments (fingerprint, received)",
+        """CREATE TABLE photos (
+            id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+            shipment_id INTEGER NOT NULL REFERENCES shipments (id),
+            position INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            media_type TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            sha256 VARCHAR(64) NOT NULL,
+            file VARCHAR(64) NOT NULL
+        )""",
+        "CREATE INDEX photos_by_shipment ON photos (shipment_id, position)",
+        """CREATE TABLE deliveries (
+            id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+            key VARCHAR(64) NOT NULL UNIQUE,
+            shipment_id INTEGER NOT NULL REFERENCES shipments (id),
+            photo_id INTEGER REFERENCES photos (id),
+            action TEXT NOT NULL,
+            recipients JSON NOT NULL,
+            state VARCHAR(10) NOT NULL,
+            attempts INTEGER NOT NULL,
+            due FLOAT NOT NULL,
+            created FLOAT NOT NULL,
+            finished FLOAT,
+            receipt TEXT NOT NULL,
+            last_error TEXT NOT NULL,
+            progress JSON NOT NULL
+        )""",
+        "CREATE INDEX deliveries_by_due ON deliveries (state, due)",
+        "CREATE INDEX deliveries_by_shipment ON deliveries (shipment_id)",
+    ),
+)

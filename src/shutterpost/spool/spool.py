@@ -1,0 +1,197 @@
+"""The spool: what a camera was told is "sent" is in here before the reply leaves.
+
+Ties files and database together and keeps the order that makes it true: file fsynced,
+renamed, folder fsynced, rows committed. It does not know what actions do.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert, select
+
+from shutterpost.model import Delivery, Planned
+from shutterpost.spool import deliveries
+from shutterpost.spool.database import Database
+from shutterpost.spool.files import Files, Kept
+from shutterpost.spool.schema import photos, shipments
+
+DUPLICATE_WINDOW = 600.0
+"""Seconds in which the same e-mail again is taken for the camera's own retry."""
+
+
+class AlreadyRunning(Exception):
+    """Another server uses the same data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A shipment that is not committed yet; `photos` are (name, media type, file)."""
+
+    received: float
+    sender: str
+    sender_name: str
+    recipients: tuple[str, ...]
+    subject: str
+    text: str
+    photos: tuple[tuple[str, str, Kept], ...]
+    site: str = ""
+    camera: str = ""
+    device: str = ""
+    client: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same content, whenever it arrives and whatever files are called."""
+        content = (
+            self.sender.lower(),
+            self.site,
+            sorted(recipient.lower() for recipient in self.recipients),
+            self.subject,
+            self.text,
+            [kept.sha256 for _, _, kept in self.photos],
+        )
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+class Spool:
+    """Everything below the data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self.files = Files(data / "spool")
+        self.database = Database(data / "shutterpost.db")
+        self._lock: int | None = None
+
+    def open(self) -> int:
+        """Make ready for use; returns how many leftovers of a crash were removed.
+
+        Raises AlreadyRunning, NewerDatabase, or OSError for a folder that cannot be used.
+        """
+        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = os.open(self._data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(f"another Shutterpost is using {self._data}") from None
+        self.files.open()
+        self.database.open()
+        known = self.database.read_now(
+            lambda connection: set(connection.execute(select(photos.c.file)).scalars())
+        )
+        return self.files.clean(known)
+
+    def close(self) -> None:
+        """Finish what is queued and let go of the folder."""
+        self.database.close()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    async def commit(self, draft: Draft, planned: Sequence[Planned]) -> tuple[int, bool]:
+        """Commit a shipment with its deliveries: its id, and whether it is new.
+
+        An equal one that arrived less than ten minutes before is the same shipment; the
+        draft's files are then not used. On return all is on disk.
+        """
+        return await self.database.write(lambda connection: _commit(connection, draft, planned))
+
+    async def claim(
+        self,
+        now: float,
+        first_retry: float,
+        jitter: float,
+        busy: Collection[int],
+        full: Collection[str],
+    ) -> Delivery | None:
+        """Take the next due delivery (see `deliveries.claim`)."""
+        return await self.database.write(
+            lambda connection: deliveries.claim(
+                connection, self.files, now, first_retry, jitter, busy, full
+            )
+        )
+
+    async def next_due(self, busy: Collection[int], full: Collection[str]) -> float | None:
+        """When the next waiting delivery is due."""
+        return await self.database.read(
+            lambda connection: deliveries.next_due(connection, busy, full)
+        )
+
+    async def note(self, delivery: Delivery, progress: dict[str, object]) -> None:
+        """Keep what an attempt has achieved so far."""
+        await self.database.write(
+            lambda connection: deliveries.note(connection, delivery.id, progress)
+        )
+
+    async def finish(
+        self, delivery: Delivery, receipt: str, now: float, also: Sequence[Planned] = ()
+    ) -> None:
+        """It was delivered; `also` are deliveries that follow from it."""
+
+        def work(connection: Connection) -> None:
+            deliveries.finish(connection, delivery.id, receipt, now)
+            ids = [photo.id for photo in delivery.shipment.photos]
+            deliveries.plan(connection, delivery.shipment.id, ids, also, now)
+
+        await self.database.write(work)
+
+    async def postpone(self, delivery: Delivery, error: str, due: float | None = None) -> None:
+        """The attempt failed; there will be another."""
+        await self.database.write(
+            lambda connection: deliveries.postpone(connection, delivery.id, error, due)
+        )
+
+    async def fail(self, delivery: Delivery, error: str, now: float) -> None:
+        """The delivery failed for good and is kept."""
+        await self.database.write(
+            lambda connection: deliveries.fail(connection, delivery.id, error, now)
+        )
+
+
+def _commit(connection: Connection, draft: Draft, planned: Sequence[Planned]) -> tuple[int, bool]:
+    same = connection.execute(
+        select(shipments.c.id)
+        .where(shipments.c.fingerprint == draft.fingerprint)
+        .where(shipments.c.received > draft.received - DUPLICATE_WINDOW)
+        .limit(1)
+    ).scalar_one_or_none()
+    if same is not None:
+        return same, False
+    row = {
+        "received": draft.received,
+        "sender": draft.sender,
+        "sender_name": draft.sender_name,
+        "recipients": list(draft.recipients),
+        "site": draft.site,
+        "subject": draft.subject,
+        "text": draft.text,
+        "camera": draft.camera,
+        "device": draft.device,
+        "client": draft.client,
+        "fingerprint": draft.fingerprint,
+    }
+    shipment_id = _insert(connection, shipments, row)
+    photo_ids = []
+    for position, (name, media_type, kept) in enumerate(draft.photos):
+        photo = {
+            "shipment_id": shipment_id,
+            "position": position,
+            "name": name,
+            "media_type": media_type,
+            "size": kept.size,
+            "sha256": kept.sha256,
+            "file": kept.file,
+        }
+        photo_ids.append(_insert(connection, photos, photo))
+    deliveries.plan(connection, shipment_id, photo_ids, planned, draft.received)
+    return shipment_id, True
+
+
+def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> int:
+    key = connection.execute(insert(table).values(row)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
