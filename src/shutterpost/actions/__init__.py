@@ -1,0 +1,50 @@
+"""What is done with photos: one file per action.
+
+An action delivers and returns what came of it, or raises one of the errors below. It
+knows neither the spool nor the other actions.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from shutterpost.model import Delivery, Photo
+
+Note = Callable[[dict[str, object]], Awaitable[None]]
+"""Writes down what an attempt has achieved, for the attempts after it."""
+
+
+class DeliveryError(Exception):
+    """A delivery that did not succeed; the message is for people."""
+
+
+class TemporaryError(DeliveryError):
+    """Worth trying again, after `retry_after` seconds if the far end said so."""
+
+    def __init__(self, why: str, retry_after: float | None = None) -> None:
+        super().__init__(why)
+        self.retry_after = retry_after
+
+
+class PermanentError(DeliveryError):
+    """Would fail again in the same way."""
+
+
+class MisconfiguredError(DeliveryError):
+    """Wrong credentials or settings: no delivery of this action can succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A delivery's result: a receipt for people, and photos that `store` must take as well."""
+
+    receipt: str
+    store: tuple[Photo, ...] = ()
+
+
+class Action(Protocol):
+    """What the couriers need of an action."""
+
+    async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
+        """Deliver, or raise a DeliveryError. Any other exception counts as temporary."""
+        ...

@@ -1,0 +1,207 @@
+"""Couriers with real spools, and actions that do what a test tells them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from shutterpost.actions import (
+    Action,
+    MisconfiguredError,
+    Note,
+    Outcome,
+    PermanentError,
+    TemporaryError,
+)
+from shutterpost.couriers import COURIERS, MISCONFIGURED_RETRY, Couriers
+from shutterpost.model import Delivery, Planned
+from shutterpost.spool import Draft, Spool
+from shutterpost.spool.schema import deliveries
+
+
+class Scripted:
+    """An action whose attempts do one thing after the other."""
+
+    def __init__(self, *script: Any) -> None:
+        self.script = list(script)
+        self.attempts: list[Delivery] = []
+
+    async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
+        self.attempts.append(delivery)
+        step = self.script.pop(0) if self.script else "done"
+        if isinstance(step, Exception):
+            raise step
+        if callable(step):
+            await step(delivery, note)
+        return Outcome(str(step))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def run(
+    folder: Path,
+    actions: dict[str, Action],
+    planned: list[Planned],
+    script: Callable[[Couriers, Clock, Spool], Awaitable[None]],
+) -> list[Any]:
+    """Deliver `planned` while `script` runs; returns the deliveries' rows afterwards."""
+    spool = Spool(folder)
+    spool.open()
+    clock = Clock()
+
+    async def main() -> None:
+        incoming = spool.files.receive()
+        incoming.write(b"photo")
+        draft = Draft(
+            1000.0, "a@b.c", "", ("d@e.f",), "", "", (("A.JPG", "image/jpeg", incoming.keep()),)
+        )
+        await spool.commit(draft, planned)
+        couriers = Couriers(spool, actions, 10.0, 86400.0, clock)
+        running = asyncio.create_task(couriers.run())
+        await script(couriers, clock, spool)
+        await couriers.stop(5.0)
+        await running
+
+    asyncio.run(main())
+    rows = spool.database.read_now(
+        lambda connection: connection.execute(select(deliveries).order_by(deliveries.c.id)).all()
+    )
+    spool.close()
+    return list(rows)
+
+
+async def until(probe: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not probe():  # noqa: ASYNC110 (what is waited for has no event)
+            await asyncio.sleep(0.01)
+
+
+def one(action: str = "one") -> Planned:
+    return Planned(action, ("d@e.f",), 0)
+
+
+def test_a_delivery_is_done_with_its_receipt(tmp_path: Path) -> None:
+    action = Scripted("receipt")
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: action.attempts)
+
+    [row] = run(tmp_path, {"one": action}, [one()], script)
+    assert (row.state, row.receipt, row.attempts) == ("done", "receipt", 1)
+
+
+def test_temporary_and_unknown_errors_are_tried_again_with_what_was_noted(tmp_path: Path) -> None:
+    async def noting(delivery: Delivery, note: Note) -> None:
+        await note({"step": 1})
+        raise ZeroDivisionError
+
+    action = Scripted(noting, TemporaryError("busy", retry_after=500.0), "done")
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: len(action.attempts) == 1)
+        await until(lambda: not couriers._under_way)
+        clock.now += 11
+        couriers.wake()
+        await until(lambda: len(action.attempts) == 2)
+        await until(lambda: not couriers._under_way)
+        due = await spool.next_due([], [])
+        assert due == clock.now + 500.0
+        clock.now = due
+        couriers.wake()
+        await until(lambda: len(action.attempts) == 3)
+
+    [row] = run(tmp_path, {"one": action}, [one()], script)
+    assert row.state == "done"
+    assert [delivery.progress for delivery in action.attempts] == [{}, {"step": 1}, {"step": 1}]
+
+
+def test_permanent_errors_fail_at_once_and_old_ones_are_given_up(tmp_path: Path) -> None:
+    first = Scripted(PermanentError("never"))
+    second = Scripted(TemporaryError("busy"), TemporaryError("still busy"))
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: first.attempts and second.attempts and not couriers._under_way)
+        clock.now += 86400
+        couriers.wake()
+        await until(lambda: len(second.attempts) == 2)
+
+    rows = run(tmp_path, {"one": first, "two": second}, [one(), one("two")], script)
+    assert [(row.state, row.last_error) for row in rows] == [
+        ("failed", "never"),
+        ("failed", "still busy"),
+    ]
+
+
+def test_a_misconfigured_or_unknown_action_waits(tmp_path: Path) -> None:
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: action.attempts and not couriers._under_way)
+
+    action = Scripted(MisconfiguredError("wrong password"))
+    rows = run(tmp_path, {"one": action}, [one(), one("none")], script)
+    assert [(row.state, row.due) for row in rows] == [("waiting", 1000 + MISCONFIGURED_RETRY)] * 2
+    assert rows[1].last_error == "the configuration has no action none"
+
+
+def test_no_action_takes_more_than_half_of_the_couriers(tmp_path: Path) -> None:
+    release = asyncio.Event()
+
+    async def slow(delivery: Delivery, note: Note) -> None:
+        await release.wait()
+
+    stuck = Scripted(*[slow] * 5)
+    quick = Scripted()
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: len(quick.attempts) == 3)
+        assert len(stuck.attempts) == COURIERS // 2
+        clock.now += 10_000  # what is under way is never due again
+        couriers.wake()
+        await asyncio.sleep(0)
+        release.set()
+        await until(lambda: len(stuck.attempts) == 5)
+
+    plan = [*[one("stuck")] * 5, *[one("quick")] * 3]
+    rows = run(tmp_path, {"stuck": stuck, "quick": quick}, plan, script)
+    assert {row.state for row in rows} == {"done"}
+    assert sorted(delivery.id for delivery in stuck.attempts) == [1, 2, 3, 4, 5]
+
+
+def test_stopping_lets_go_of_what_takes_too_long(tmp_path: Path) -> None:
+    async def forever(delivery: Delivery, note: Note) -> None:
+        await asyncio.Event().wait()
+
+    action = Scripted(forever)
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: action.attempts)
+        await couriers.stop(0.0)
+
+    [row] = run(tmp_path, {"one": action}, [one()], script)
+    assert (row.state, row.attempts) == ("waiting", 1)
+
+
+def test_what_an_action_leaves_for_store_is_stored(tmp_path: Path) -> None:
+    class Leaving:
+        async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
+            return Outcome("done", delivery.photos)
+
+    storing = Scripted()
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: storing.attempts)
+
+    rows = run(
+        tmp_path,
+        {"email": Leaving(), "store": storing},
+        [Planned("email", ("d@e.f",), None)],
+        script,
+    )
+    assert [(row.action, row.state) for row in rows] == [("email", "done"), ("store", "done")]
