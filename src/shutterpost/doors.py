@@ -1,0 +1,358 @@
+"""The camera door: sockets around the gateway.
+
+Reads requests, streams their bodies, writes each reply in one piece and closes so that
+it arrives. Promises bounded memory and time for every connection: a head has 30 seconds,
+a body may pause for the idle timeout, and when all places are taken the connection with
+the least progress for its age makes room. It does not know what requests mean.
+"""
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import resource
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from shutterpost.camera import replies
+from shutterpost.config.values import Address, Network
+from shutterpost.quirks import Sightings
+from shutterpost.wire.http import ChunkedBody, HeadReader, Refused, Reply, Request, SizedBody
+
+log = logging.getLogger(__name__)
+
+HEAD_TIMEOUT = 30.0
+"""Seconds a client has for a whole request head."""
+CONNECTION_LIMIT = 1000
+"""The most connections at once."""
+DRAIN_LIMIT = 64 * 1024 * 1024
+"""The most bytes that are read and thrown away after a reply."""
+DRAIN_TIMEOUT = 30.0
+"""Seconds a client has to close after its reply."""
+
+_HEAD_READ = 16 * 1024
+_BODY_READ = 256 * 1024
+_WAKE_AT = 64 * 1024  # bytes the kernel collects before a body's reader is woken
+_HEAD_START = 1024  # bytes of progress that every connection is credited with
+_BACKLOG = 512
+_OTHER_FILES = 100  # descriptors for the database, deliveries and the page
+
+Answer = Callable[[Request, "Body", str], Awaitable[Reply]]
+
+
+class Disconnected(Exception):
+    """The client is gone."""
+
+
+class Body:
+    """A request's body, read from its connection while it is iterated over."""
+
+    def __init__(self, connection: "Connection", request: Request, rest: bytes) -> None:
+        self.quirks: set[str] = set()
+        self._connection = connection
+        self._rest = rest
+        self._continue = request.expects_continue and not rest
+        self._framing = ChunkedBody() if request.length is None else SizedBody(request.length)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        framing = self._framing
+        if self._continue:
+            await self._connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        data, self._rest = self._rest, b""
+        while True:
+            for piece in framing.feed(data):
+                yield piece
+            if framing.complete:
+                self._connection.request_complete = True
+                return
+            data = await self._connection.read_body(framing.missing)
+            if not data:
+                raise Refused(400, "the upload was cut short")
+
+
+class Connection:
+    """One client's connection. Only its own task uses it, but anyone may `evict` it."""
+
+    def __init__(self, sock: socket.socket, client: str, idle_timeout: float) -> None:
+        sock.setblocking(False)
+        self.client = client
+        self.request_complete = False
+        self.replied = False
+        self.task: asyncio.Task[None] | None = None
+        self.evicted = False
+        self.received = 0
+        self._sock = sock
+        self._idle_timeout = idle_timeout
+        self._opened = time.monotonic()
+        self._wake_at = 1
+
+    @property
+    def evictable(self) -> bool:
+        """Whether it still waits for its client (and is not about to be answered)."""
+        return not self.evicted and (self.replied or not self.request_complete)
+
+    def progress(self, now: float) -> float:
+        """Bytes per second so far; nothing at all once it was answered."""
+        if self.replied:
+            return 0.0
+        return (self.received + _HEAD_START) / max(now - self._opened, 0.001)
+
+    def evict(self) -> None:
+        """Close it for another's sake."""
+        self.evicted = True
+        if self.task is not None:
+            self.task.cancel()
+
+    async def read_head(self) -> bytes:
+        """The next bytes, empty at the end. The caller limits the time."""
+        return await self._read(_HEAD_READ)
+
+    async def read_body(self, missing: int | None) -> bytes:
+        """The next bytes of a body, empty at its end. Raises Refused (408) when none come.
+
+        While `missing` bytes are known to come, the kernel collects some before it wakes
+        us: a thousand slow cameras cost few wake-ups.
+        """
+        self._wake_when(1 if missing is None else min(missing, _WAKE_AT))
+        try:
+            async with asyncio.timeout(self._idle_timeout):
+                return await self._read(_BODY_READ)
+        except TimeoutError:
+            with suppress(BlockingIOError):  # less than the kernel was to wait for
+                data = self._sock.recv(_BODY_READ)
+                self.received += len(data)
+                return data
+        raise Refused(408, "the upload paused for too long")
+
+    async def send(self, data: bytes) -> None:
+        """Send all of `data`; what fits one segment leaves in one."""
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._sock, data)
+        except OSError as error:
+            raise Disconnected(error.strerror) from None
+
+    async def finish(self) -> None:
+        """Close so that what was sent arrives: no reset while the client is still sending."""
+        drained = 0
+        with suppress(TimeoutError, OSError, Disconnected):
+            self._sock.shutdown(socket.SHUT_WR)
+            self._wake_when(1)
+            async with asyncio.timeout(DRAIN_TIMEOUT):
+                while drained < DRAIN_LIMIT and (data := await self._read(_BODY_READ)):
+                    drained += len(data)
+                    await asyncio.sleep(0)  # a client that never pauses is not alone here
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._sock.close()
+
+    def send_now(self, data: bytes) -> None:
+        """Send if that needs no waiting."""
+        with suppress(OSError):
+            self._sock.send(data)
+
+    async def _read(self, size: int) -> bytes:
+        try:
+            data = await asyncio.get_running_loop().sock_recv(self._sock, size)
+        except OSError as error:
+            raise Disconnected(error.strerror) from None
+        self.received += len(data)
+        return data
+
+    def _wake_when(self, size: int) -> None:
+        size = max(size, 1)
+        if size != self._wake_at:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+            self._wake_at = size
+
+
+class CameraDoor:
+    """Listens for cameras and has `answer` answer them."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        sightings: Sightings,
+        allow: Sequence[Network],
+        idle_timeout: float,
+        head_timeout: float = HEAD_TIMEOUT,
+        limit: int = CONNECTION_LIMIT,
+    ) -> None:
+        self._answer = answer
+        self._sightings = sightings
+        self._allow = allow
+        self._idle_timeout = idle_timeout
+        self._head_timeout = head_timeout
+        self._limit = limit
+        self._connections: set[Connection] = set()
+        self._listener: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+
+    def open(self, address: Address) -> Address:
+        """Listen; returns the address with its port. Raises OSError."""
+        self._limit = min(self._limit, _raise_file_limit(self._limit))
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        listener = socket.create_server(
+            (address.host, address.port),
+            family=family,
+            backlog=_BACKLOG,
+            dualstack_ipv6=address.host == "::",
+        )
+        listener.setblocking(False)
+        self._listener = listener
+        self._accepting = asyncio.create_task(self._accept(listener))
+        return Address(address.host, listener.getsockname()[1])
+
+    async def close(self, grace: float) -> None:
+        """Accept no more, and give what is on the wire `grace` seconds to finish."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+        if self._listener is not None:
+            self._listener.close()
+        waiting = {c.task for c in self._connections if c.task and not c.replied and c.received}
+        if waiting:
+            await asyncio.wait(waiting, timeout=grace)
+        tasks = [c.task for c in self._connections if c.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, peer = await loop.sock_accept(listener)
+            except ConnectionError:  # gone before it was accepted
+                continue
+            except OSError as error:  # no descriptor or memory left
+                log.warning("no connection can be accepted: %s", error.strerror)
+                self._make_room()
+                await asyncio.sleep(0.1)
+                continue
+            connection = Connection(sock, _plain_address(peer[0]), self._idle_timeout)
+            if len(self._connections) >= self._limit and not self._make_room():
+                refused = replies.error(Refused(503, "too many connections"))
+                connection.send_now(refused.encode())
+                connection.close()
+                continue
+            self._connections.add(connection)
+            connection.task = asyncio.create_task(self._serve(connection))
+
+    def _make_room(self) -> bool:
+        """Evict the connection with the least progress for its age; False if there is none."""
+        now = time.monotonic()
+        candidates = [c for c in self._connections if c.evictable]
+        if not candidates:
+            return False
+        slowest = min(candidates, key=lambda connection: connection.progress(now))
+        self._connections.discard(slowest)
+        slowest.evict()
+        return True
+
+    async def _serve(self, connection: Connection) -> None:
+        """One connection from its first byte to its last."""
+        try:
+            reply = await self._exchange(connection)
+            if reply is not None:
+                await connection.send(reply)
+                connection.replied = True
+                await connection.finish()
+        except Disconnected as error:
+            log.info("%s: gone before its reply: %s", connection.client, error)
+        except asyncio.CancelledError:
+            if connection.evicted and not connection.replied:
+                refused = replies.error(Refused(503, "too many connections"))
+                connection.send_now(refused.encode())
+                log.warning("%s: closed to make room for another", connection.client)
+        finally:
+            self._connections.discard(connection)
+            connection.close()
+
+    async def _exchange(self, connection: Connection) -> bytes | None:
+        """Read a request and have it answered; None if the client said nothing."""
+        request: Request | None = None
+        body: Body | None = None
+        try:
+            head = await self._read_head(connection)
+            if head is None:
+                return None
+            request, rest = head
+            connection.request_complete = request.length == 0
+            body = Body(connection, request, rest)
+            self._check_network(connection)
+            reply = await self._answer(request, body, connection.client)
+        except Refused as refused:
+            reply = replies.error(refused)
+            log.warning("%s: refused: %d %s", connection.client, refused.status, refused.why)
+        except Disconnected:
+            raise
+        except Exception as error:
+            reply = replies.error(_trouble(connection.client, error))
+        self._note(connection, request, body, reply)
+        return reply.encode(head_only=request is not None and request.method == "HEAD")
+
+    async def _read_head(self, connection: Connection) -> tuple[Request, bytes] | None:
+        reader = HeadReader()
+        try:
+            async with asyncio.timeout(self._head_timeout):
+                while data := await connection.read_head():
+                    if found := reader.feed(data):
+                        return found
+        except TimeoutError:
+            raise Refused(408, "the request's head took too long") from None
+        reader.end()
+        return None
+
+    def _check_network(self, connection: Connection) -> None:
+        address = ipaddress.ip_address(connection.client)
+        if not any(address in network for network in self._allow):
+            raise Refused(403, f"{connection.client} is not in an allowed network")
+
+    def _note(
+        self, connection: Connection, request: Request | None, body: Body | None, reply: Reply
+    ) -> None:
+        """Log and count a request that was answered."""
+        quirks = (request.quirks if request else set()) | (body.quirks if body else set())
+        self._sightings.count(quirks)
+        log.info(
+            "%s: %s -> %d%s",
+            connection.client,
+            f"{request.method} {request.host}{request.path!a}" if request else "no request",
+            reply.status,
+            f" ({', '.join(sorted(quirks))})" if quirks else "",
+        )
+
+
+def _trouble(client: str, error: Exception) -> Refused:
+    """What the camera is told about an error that is not its own."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        log.error("%s: the disk is full", client)
+        return Refused(503, "the disk is full")
+    log.error("%s: an error of our own", client, exc_info=error)
+    return Refused(500, "an error of the server, see its log")
+
+
+def _plain_address(address: str) -> str:
+    """A peer's address; IPv4 as such even on an IPv6 socket."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
+
+
+def _raise_file_limit(connections: int) -> int:
+    """Let the process open enough files; returns how many connections then fit."""
+    wanted = 2 * connections + _OTHER_FILES  # a socket and a photo each
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        fit = max(1, (soft - _OTHER_FILES) // 2)
+        log.warning("the system allows %d open files: at most %d connections", soft, fit)
+        return fit
+    return connections

@@ -1,0 +1,193 @@
+"""The camera door with handlers of the test's own: who is let in, who must leave."""
+
+import asyncio
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from shutterpost.config.values import PRIVATE, Address
+from shutterpost.doors import Answer, Body, CameraDoor
+from shutterpost.quirks import Sightings
+from shutterpost.wire.http import Reply, Request
+from tests.support import Answer as Got
+from tests.support import ask, eventually, receive
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Running:
+    """A door on an event loop of its own."""
+
+    def __init__(self, answer: Answer, options: dict[str, Any]) -> None:
+        self.sightings = Sightings()
+        options = {"allow": PRIVATE, "idle_timeout": 20.0, **options}
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+        self.door = CameraDoor(answer, self.sightings, **options)
+        self.port = self.run(self._open()).port
+
+    async def _open(self) -> Address:
+        return self.door.open(Address("127.0.0.1", 0))
+
+    def run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+    def close(self) -> None:
+        self.run(self.door.close(0.0))
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    def connect(self, data: bytes = b"") -> socket.socket:
+        sock = socket.create_connection(("127.0.0.1", self.port), 20)
+        sock.sendall(data)
+        return sock
+
+
+Open = Callable[..., Running]
+
+
+@pytest.fixture
+def open_door() -> Iterator[Open]:
+    opened: list[Running] = []
+
+    def start(answer: Answer, **options: Any) -> Running:
+        opened.append(Running(answer, options))
+        return opened[-1]
+
+    yield start
+    for running in opened:
+        running.close()
+
+
+async def hello(request: Request, body: Body, client: str) -> Reply:
+    return Reply(200, b"hello")
+
+
+async def swallow(request: Request, body: Body, client: str) -> Reply:
+    size = 0
+    async for piece in body:
+        size += len(piece)
+    return Reply(200, str(size).encode())
+
+
+def test_a_head_that_takes_too_long_is_told(open_door: Open) -> None:
+    with open_door(hello, head_timeout=0.1).connect(b"GET / HTTP/1.1\r\n") as sock:
+        assert receive(sock).status == 408
+
+
+def test_a_connection_that_says_nothing_is_closed_without_a_word(open_door: Open) -> None:
+    door = open_door(hello)
+    with door.connect() as sock:
+        sock.shutdown(socket.SHUT_WR)
+        assert sock.recv(100) == b""
+
+
+def test_when_all_places_are_taken_the_slowest_makes_room(open_door: Open) -> None:
+    door = open_door(swallow, limit=4)
+    upload = b"PUT / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n"
+    fast = door.connect(upload + bytes(90_000))
+    slow = [door.connect(upload + b"x") for _ in range(3)]
+    eventually(lambda: len(door.door._connections) == 4)
+    newcomers = [door.connect(upload + bytes(9_000)) for _ in range(3)]
+    evicted = [receive(sock) for sock in slow]
+    assert [answer.status for answer in evicted] == [503] * 3
+    assert b"too many connections" in evicted[0].body
+    fast.sendall(bytes(10_000))
+    assert receive(fast).body == b"100000"
+    for sock in (fast, *slow, *newcomers):
+        sock.close()
+
+
+def test_a_request_that_is_being_answered_keeps_its_place(open_door: Open) -> None:
+    release = threading.Event()
+
+    async def slow_answer(request: Request, body: Body, client: str) -> Reply:
+        await asyncio.to_thread(release.wait, 20)
+        return Reply(200, b"done")
+
+    door = open_door(slow_answer, limit=2)
+    busy = [door.connect(GET) for _ in range(2)]
+    eventually(lambda: sum(c.request_complete for c in door.door._connections) == 2)
+    with door.connect() as newcomer:
+        assert receive(newcomer).status == 503
+    release.set()
+    assert [receive(sock).body for sock in busy] == [b"done"] * 2
+    for sock in busy:
+        sock.close()
+
+
+def test_a_client_that_got_its_answer_and_does_not_close_is_the_first_to_go(
+    open_door: Open,
+) -> None:
+    door = open_door(swallow, limit=2)
+    answered = door.connect(GET)
+    assert receive(answered).status == 200
+    waiting = door.connect(b"PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx")
+    eventually(lambda: len(door.door._connections) == 2)
+    assert ask(door.port, GET).status == 200
+    waiting.sendall(b"y")
+    assert receive(waiting).body == b"2"
+    answered.close()
+    waiting.close()
+
+
+def test_our_own_error_is_told_to_the_camera_without_its_cause(
+    open_door: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(request: Request, body: Body, client: str) -> Reply:
+        raise ZeroDivisionError("hunter2")
+
+    answer = ask(open_door(broken).port, GET)
+    assert answer.status == 500
+    assert b"hunter2" not in answer.raw
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 503), (errno.EIO, 500)])
+def test_trouble_with_the_disk(open_door: Open, number: int, status: int) -> None:
+    async def broken(request: Request, body: Body, client: str) -> Reply:
+        raise OSError(number, "trouble")
+
+    assert ask(open_door(broken).port, GET).status == status
+
+
+def test_quirks_are_counted(open_door: Open, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    door = open_door(hello)
+    ask(door.port, b"GET /  HTTP/1.1\n\n")
+    ask(door.port, b"GET /  HTTP/1.1\r\nHost: a\r\n\r\n")
+    counts = {name: count for name, count in door.sightings.counts().items() if count}
+    assert counts == {"request-line-whitespace": 2, "bare-lf": 1, "no-host": 1}
+
+
+def test_bytes_after_the_request_do_not_hurt(open_door: Open) -> None:
+    door = open_door(swallow)
+    assert ask(door.port, b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx\r\n" + GET).body == b"1"
+
+
+def test_ipv6_clients_are_known_by_their_address(open_door: Open) -> None:
+    clients = []
+
+    async def remember(request: Request, body: Body, client: str) -> Reply:
+        clients.append(client)
+        return Reply(200)
+
+    door = open_door(remember)
+    door.run(_listen_everywhere(door))
+    for host in ("127.0.0.1", "::1"):
+        with socket.create_connection((host, door.port), 20) as sock:
+            sock.sendall(GET)
+            assert Got(receive(sock).raw).status == 200
+    assert clients == ["127.0.0.1", "::1"]
+
+
+async def _listen_everywhere(door: Running) -> None:
+    await door.door.close(0.0)
+    door.port = door.door.open(Address("::", 0)).port
