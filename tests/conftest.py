@@ -16,6 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from hypothesis import HealthCheck, settings
 
+from tests.far_ends import FakeMastodon, fake_mastodon
 from tests.support import DEADLINE, Answer, ask, eventually
 
 settings.register_profile(
@@ -74,7 +75,7 @@ class Server:
         """The files in the photos folder, by their path below it."""
         return {
             str(path.relative_to(self.photos)): path.read_bytes()
-            for path in self.photos.rglob("*")
+            for path in self.photos.rglob("[!.]*")
             if path.is_file()
         }
 
@@ -206,3 +207,9 @@ def _free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+@pytest.fixture
+def mastodon() -> Iterator[FakeMastodon]:
+    """A Mastodon on loopback."""
+    yield from fake_mastodon()

@@ -15,10 +15,11 @@ LAYERS = (
     ("camera",),
     ("config", "hosts"),
     ("routes", "actions", "spool", "secret"),
-    ("intake", "simulator"),
+    ("intake", "simulator", "limits", "connection"),
     ("gateway", "couriers"),
     ("doors",),
     ("server", "check"),
+    ("commands",),
     ("cli",),
     ("__main__",),
 )

@@ -13,6 +13,7 @@ import pytest
 
 import shutterpost
 from tests.conftest import Server, Smarthost, StartServer
+from tests.far_ends import FakeMastodon
 from tests.support import PHOTO, RECORDINGS, eventually
 
 
@@ -213,3 +214,51 @@ def test_wrong_options_of_serve(option: str, tmp_path: Path) -> None:
     result = run("serve", option, "nonsense", cwd=tmp_path)
     assert result.returncode == 2
     assert result.stderr.startswith(f"{option}: must be an address and a port")
+
+
+def test_login_mastodon_writes_a_secret_that_the_configuration_reads(
+    mastodon: FakeMastodon, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "shutterpost", "login", "mastodon", mastodon.url]
+    result = subprocess.run(
+        [*command, "--instance", "pub"],
+        cwd=tmp_path,
+        input="the-code\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert f"{mastodon.url}/oauth/authorize?client_id=the-id&response_type=code" in result.stdout
+    secret = tmp_path / "mastodon-pub.secret"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert secret.read_text().split() == ["t0ken", mastodon.url, "the-id", "the-secret"]
+    assert "t0ken" not in result.stdout
+    (tmp_path / "config.toml").write_text(
+        '[mastodon.pub]\ntoken_file = "mastodon-pub.secret"\n[actions]\nfacebook = "mastodon.pub"\n'
+    )
+    checked = run("check", cwd=tmp_path).stdout
+    assert f"ok    mastodon.pub: {mastodon.url} takes the token of the app Shutterpost" in checked
+    mastodon.token = "other"
+    checked = run("check", cwd=tmp_path).stdout
+    assert "FAIL  mastodon.pub: " in checked
+    assert "make a new token with `shutterpost login mastodon" in checked
+
+
+def test_login_mastodon_that_fails(mastodon: FakeMastodon, tmp_path: Path) -> None:
+    def login(url: str, given: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "shutterpost", "login", "mastodon", url],
+            cwd=tmp_path,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert "no such code" in login(mastodon.url, "wrong\n").stderr
+    assert "no code was given" in login(mastodon.url, "").stderr
+    assert "cannot be reached" in login("http://127.0.0.1:1", "x\n").stderr
+    assert login("http://photog.social", "x\n").returncode == 2
+    assert login("photog.social", "x\n").returncode == 2
+    assert list(tmp_path.iterdir()) == []

@@ -45,11 +45,11 @@ def test_the_nx300s_e_mail_is_answered_with_success_and_stored(server: Server, n
     ("request_bytes", "status"),
     [
         (recording("email-nx300"), 200),
-        (recording("sns-login-empty"), 404),
+        (recording("sns-login-empty"), 400),
         (email_request(email_body(("A.JPG", PHOTO), sender="x@y.z")), 401),
         (b"BREW / HTTP/1.1\r\n\r\n", 405),
     ],
-    ids=["success", "unknown", "sender", "method"],
+    ids=["success", "empty login", "sender", "method"],
 )
 def test_every_answer_leaves_in_one_segment(
     server: Server, request_bytes: bytes, status: int

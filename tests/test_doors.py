@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from shutterpost.config.values import PRIVATE, Address
-from shutterpost.doors import Answer, Body, CameraDoor
+from shutterpost.connection import Body
+from shutterpost.doors import Answer, CameraDoor
 from shutterpost.quirks import Sightings
-from shutterpost.wire.http import Reply, Request
+from shutterpost.wire.http import Request
+from shutterpost.wire.reply import Reply
 from tests.support import Answer as Got
 from tests.support import ask, eventually, receive
 

@@ -10,7 +10,8 @@ import pytest
 
 from shutterpost.camera.email import read_message
 from shutterpost.quirks import QUIRKS
-from shutterpost.wire.http import HeadReader, Request, SizedBody
+from shutterpost.wire.body import SizedBody
+from shutterpost.wire.http import HeadReader, Request
 from shutterpost.wire.multipart import Data, Multipart, Part, boundary
 from tests.support import PHOTO, RECORDINGS, one_by_one, recording, splits
 

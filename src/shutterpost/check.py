@@ -3,6 +3,7 @@
 Each check yields results; a FAIL says the one thing to do next.
 """
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -36,6 +37,7 @@ def checks(config: Config, offline: bool) -> Iterator[Result]:
     yield from _folder("data", config.storage.data, config.storage.min_free)
     yield from _folder("photos", config.storage.photos, config.storage.min_free)
     yield from _mail(config, offline)
+    yield from _accounts(config, offline)
 
 
 def _configuration(config: Config) -> Result:
@@ -87,6 +89,25 @@ def _mail(config: Config, offline: bool) -> Iterator[Result]:
     login = f"logged in as {email.username}" if email.username else "no login"
     size = f", mails up to {limit / 2**20:.0f} MiB" if limit else ""
     yield Result(OK, "mail", f"{where} answers, {login}{size}")
+
+
+def _accounts(config: Config, offline: bool) -> Iterator[Result]:
+    used = {action.instance for action in config.actions.values() if action.name == "mastodon"}
+    for instance in sorted(used):
+        settings = config.mastodon[instance]
+        what = f"mastodon.{instance}" if instance else "mastodon"
+        if offline:
+            yield Result(OK, what, f"{settings.url}, not tried (--offline)")
+            continue
+        from shutterpost.actions.mastodon import verify
+
+        try:
+            app = asyncio.run(verify(settings))
+        except DeliveryError as error:
+            advice = f"make a new token with `shutterpost login mastodon {settings.url}`"
+            yield Result(FAIL, what, f"{error}: {advice}")
+        else:
+            yield Result(OK, what, f"{settings.url} takes the token of the app {app}")
 
 
 def _user() -> str:

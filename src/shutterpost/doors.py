@@ -10,16 +10,18 @@ import asyncio
 import errno
 import ipaddress
 import logging
+import re
 import resource
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 
 from shutterpost.camera import replies
 from shutterpost.config.values import Address, Network
+from shutterpost.connection import Body, Connection, Disconnected
 from shutterpost.quirks import Sightings
-from shutterpost.wire.http import ChunkedBody, HeadReader, Refused, Reply, Request, SizedBody
+from shutterpost.wire.http import HeadReader, Refused, Request
+from shutterpost.wire.reply import Reply
 
 log = logging.getLogger(__name__)
 
@@ -27,148 +29,13 @@ HEAD_TIMEOUT = 30.0
 """Seconds a client has for a whole request head."""
 CONNECTION_LIMIT = 1000
 """The most connections at once."""
-DRAIN_LIMIT = 64 * 1024 * 1024
-"""The most bytes that are read and thrown away after a reply."""
-DRAIN_TIMEOUT = 30.0
-"""Seconds a client has to close after its reply."""
 
-_HEAD_READ = 16 * 1024
-_BODY_READ = 256 * 1024
-_WAKE_AT = 64 * 1024  # bytes the kernel collects before a body's reader is woken
-_HEAD_START = 1024  # bytes of progress that every connection is credited with
 _BACKLOG = 512
 _OTHER_FILES = 100  # descriptors for the database, deliveries and the page
 
-Answer = Callable[[Request, "Body", str], Awaitable[Reply]]
+_SESSION_KEY = re.compile("[0-9a-f]{32}")
 
-
-class Disconnected(Exception):
-    """The client is gone."""
-
-
-class Body:
-    """A request's body, read from its connection while it is iterated over."""
-
-    def __init__(self, connection: "Connection", request: Request, rest: bytes) -> None:
-        self.quirks: set[str] = set()
-        self._connection = connection
-        self._rest = rest
-        self._continue = request.expects_continue and not rest
-        self._framing = ChunkedBody() if request.length is None else SizedBody(request.length)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._pieces()
-
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        framing = self._framing
-        if self._continue:
-            await self._connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        data, self._rest = self._rest, b""
-        while True:
-            for piece in framing.feed(data):
-                yield piece
-            if framing.complete:
-                self._connection.request_complete = True
-                return
-            data = await self._connection.read_body(framing.missing)
-            if not data:
-                raise Refused(400, "the upload was cut short")
-
-
-class Connection:
-    """One client's connection. Only its own task uses it, but anyone may `evict` it."""
-
-    def __init__(self, sock: socket.socket, client: str, idle_timeout: float) -> None:
-        sock.setblocking(False)
-        self.client = client
-        self.request_complete = False
-        self.replied = False
-        self.task: asyncio.Task[None] | None = None
-        self.evicted = False
-        self.received = 0
-        self._sock = sock
-        self._idle_timeout = idle_timeout
-        self._opened = time.monotonic()
-        self._wake_at = 1
-
-    @property
-    def evictable(self) -> bool:
-        """Whether it still waits for its client (and is not about to be answered)."""
-        return not self.evicted and (self.replied or not self.request_complete)
-
-    def progress(self, now: float) -> float:
-        """Bytes per second so far; nothing at all once it was answered."""
-        if self.replied:
-            return 0.0
-        return (self.received + _HEAD_START) / max(now - self._opened, 0.001)
-
-    def evict(self) -> None:
-        """Close it for another's sake."""
-        self.evicted = True
-        if self.task is not None:
-            self.task.cancel()
-
-    async def read_head(self) -> bytes:
-        """The next bytes, empty at the end. The caller limits the time."""
-        return await self._read(_HEAD_READ)
-
-    async def read_body(self, missing: int | None) -> bytes:
-        """The next bytes of a body, empty at its end. Raises Refused (408) when none come.
-
-        While `missing` bytes are known to come, the kernel collects some before it wakes
-        us: a thousand slow cameras cost few wake-ups.
-        """
-        self._wake_when(1 if missing is None else min(missing, _WAKE_AT))
-        try:
-            async with asyncio.timeout(self._idle_timeout):
-                return await self._read(_BODY_READ)
-        except TimeoutError:
-            with suppress(BlockingIOError):  # less than the kernel was to wait for
-                data = self._sock.recv(_BODY_READ)
-                self.received += len(data)
-                return data
-        raise Refused(408, "the upload paused for too long")
-
-    async def send(self, data: bytes) -> None:
-        """Send all of `data`; what fits one segment leaves in one."""
-        try:
-            await asyncio.get_running_loop().sock_sendall(self._sock, data)
-        except OSError as error:
-            raise Disconnected(error.strerror) from None
-
-    async def finish(self) -> None:
-        """Close so that what was sent arrives: no reset while the client is still sending."""
-        drained = 0
-        with suppress(TimeoutError, OSError, Disconnected):
-            self._sock.shutdown(socket.SHUT_WR)
-            self._wake_when(1)
-            async with asyncio.timeout(DRAIN_TIMEOUT):
-                while drained < DRAIN_LIMIT and (data := await self._read(_BODY_READ)):
-                    drained += len(data)
-                    await asyncio.sleep(0)  # a client that never pauses is not alone here
-
-    def close(self) -> None:
-        """Let go of the socket."""
-        self._sock.close()
-
-    def send_now(self, data: bytes) -> None:
-        """Send if that needs no waiting."""
-        with suppress(OSError):
-            self._sock.send(data)
-
-    async def _read(self, size: int) -> bytes:
-        try:
-            data = await asyncio.get_running_loop().sock_recv(self._sock, size)
-        except OSError as error:
-            raise Disconnected(error.strerror) from None
-        self.received += len(data)
-        return data
-
-    def _wake_when(self, size: int) -> None:
-        size = max(size, 1)
-        if size != self._wake_at:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
-            self._wake_at = size
+Answer = Callable[[Request, Body, str], Awaitable[Reply]]
 
 
 class CameraDoor:
@@ -322,10 +189,15 @@ class CameraDoor:
         log.info(
             "%s: %s -> %d%s",
             connection.client,
-            f"{request.method} {request.host}{request.path!a}" if request else "no request",
+            f"{request.method} {request.host}{_shown(request.path)}" if request else "no request",
             reply.status,
             f" ({', '.join(sorted(quirks))})" if quirks else "",
         )
+
+
+def _shown(path: str) -> str:
+    """A path for the log: without control characters, and with session keys cut."""
+    return _SESSION_KEY.sub(lambda key: key[0][:6] + "…", ascii(path)[1:-1])
 
 
 def _trouble(client: str, error: Exception) -> Refused:

@@ -33,6 +33,22 @@ class Shipment:
     camera: str
     received: float
     photos: tuple[Photo, ...]
+    photos_before: int = 0
+    """Photos that the same session shared with the same text in earlier shipments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What was typed: `Holiday shot!~fancy flower bed~traffic sign` is a text and alt texts."""
+
+    text: str
+    alt_texts: tuple[str, ...]
+
+
+def caption(typed: str) -> Caption:
+    """Split at the tildes, as the reference server does."""
+    text, *alt_texts = (part.strip() for part in typed.split("~"))
+    return Caption(text, tuple(alt_texts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,16 @@ ONE_BY_ONE = ("store", "shell", "drop")
 class Routes:
     """The `[actions]` table with its defaults.
 
-    `can_mail` is false without an SMTP server: e-mails are stored then.
+    `can_mail` is false without an SMTP server: what would be mailed is stored then.
+    `mail_to` gets what is shared to a site that is mailed.
     """
 
-    def __init__(self, actions: Mapping[str, ActionName], can_mail: bool) -> None:
+    def __init__(
+        self, actions: Mapping[str, ActionName], can_mail: bool, mail_to: str = ""
+    ) -> None:
         self._actions = actions
         self._can_mail = can_mail
+        self._mail_to = mail_to
 
     def action(self, recipient: str) -> ActionName:
         """What is done with an e-mail to `recipient`: its own entry beats its domain's."""
@@ -27,6 +31,14 @@ class Routes:
         if found.name == "email" and not self._can_mail:
             return ActionName("store")
         return found
+
+    def site(self, site: str) -> Planned:
+        """The delivery of a photo (index 0) or shipment (None) for a social site."""
+        action = self._actions.get(site) or ActionName("store")
+        if action.name == "email" and not self._can_mail:
+            action = ActionName("store")
+        recipient = self._mail_to if action.name == "email" else site
+        return Planned(str(action), (recipient,), 0 if action.name in ONE_BY_ONE else None)
 
     def email(self, recipients: Sequence[str], photos: int) -> list[Planned]:
         """The deliveries of an e-mail; recipients with the same action share one."""

@@ -33,7 +33,7 @@ class CannotStart(Exception):
     """The server cannot start; the message says what to do."""
 
 
-def run(config: Config) -> None:
+def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. Raises CannotStart."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
@@ -82,11 +82,12 @@ def actions(config: Config, secret: Secret) -> dict[str, Action]:
     used = {"store", *(str(action) for action in config.actions.values())}
     if config.email.host:
         used.add("email")
+    else:
+        used.discard("email")  # its shipments are stored
     made = {}
     for full_name in used:
         name, _, instance = full_name.partition(".")
-        if name in _MAKERS:
-            made[full_name] = _MAKERS[name](config, secret, instance)
+        made[full_name] = _MAKERS[name](config, secret, instance)
     return made
 
 
@@ -100,6 +101,19 @@ def _email(config: Config, secret: Secret, instance: str) -> Action:
     return Email(config.email)
 
 
+def _mastodon(config: Config, secret: Secret, instance: str) -> Action:
+    from shutterpost.actions.mastodon import Mastodon
+
+    return Mastodon(config.mastodon[instance])
+
+
+def _shell(config: Config, secret: Secret, instance: str) -> Action:
+    from shutterpost.actions.shell import Shell
+
+    keeping = store.Store(config.storage.photos, secret)
+    return Shell(config.shell[instance], config.folder, keeping.store)
+
+
 def _drop(config: Config, secret: Secret, instance: str) -> Action:
     from shutterpost.actions.drop import Drop
 
@@ -109,6 +123,8 @@ def _drop(config: Config, secret: Secret, instance: str) -> Action:
 _MAKERS: dict[str, Callable[[Config, Secret, str], Action]] = {
     "store": _store,
     "email": _email,
+    "mastodon": _mastodon,
+    "shell": _shell,
     "drop": _drop,
 }
 

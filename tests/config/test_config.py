@@ -295,3 +295,32 @@ def test_lines_of_keys_in_odd_places() -> None:
     assert line_of(("t", "k k"), text) == 9
     assert line_of(("s", "q r"), text) == 10
     assert line_of(("s", "q r", "z"), text) == 12
+
+
+def test_tokens_go_over_https_or_stay_on_this_machine(tmp_path: Path) -> None:
+    text = '[mastodon]\nurl = "http://photog.social"\ntoken = "x"\n'
+    assert errors(tmp_path, text) == [
+        "config.toml:2: mastodon.url: must be https, or the token could be read on its way"
+    ]
+    assert read(tmp_path, text.replace("photog.social", "127.0.0.1:3000")).mastodon[""].url
+
+
+def test_token_files_in_the_format_of_mastodon_py(tmp_path: Path) -> None:
+    (tmp_path / "user").write_text("t0ken\nhttps://photog.social\nid\nsecret\n")
+    (tmp_path / "app").write_text("id\nsecret\nhttps://photog.social\nname\n")
+    config = read(tmp_path, '[mastodon]\ntoken_file = "user"\n')
+    assert config.mastodon[""].url == "https://photog.social"
+    assert config.mastodon[""].token == Secret("t0ken")
+    assert errors(tmp_path, '[mastodon]\ntoken_file = "app"\n') == [
+        "config.toml:2: mastodon.token_file: app holds an app and no token: make one with "
+        "`shutterpost login mastodon`"
+    ]
+    assert errors(tmp_path, '[mastodon]\nurl = "https://other.org"\ntoken_file = "user"\n') == [
+        "config.toml:3: mastodon.token_file: user is for https://photog.social, but url is "
+        "https://other.org"
+    ]
+
+
+def test_braces_that_are_no_placeholder_are_warned_about(tmp_path: Path) -> None:
+    config = read(tmp_path, '[shell]\ncmd = ["x", "{sender}", "{recipent}"]\n')
+    assert config.warnings == ("[shell] {recipent} is no placeholder and stays as it is",)

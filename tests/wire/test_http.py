@@ -7,15 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shutterpost.quirks import QUIRKS
+from shutterpost.wire.body import ChunkedBody, SizedBody
 from shutterpost.wire.http import (
     HEAD_LIMIT,
-    ChunkedBody,
     HeadReader,
     Refused,
-    Reply,
     Request,
-    SizedBody,
 )
+from shutterpost.wire.reply import Reply
 from tests.support import one_by_one, splits
 
 Outcome = Request | tuple[int, str] | None

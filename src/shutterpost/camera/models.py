@@ -100,6 +100,9 @@ MODELS = (
 ALL_HOSTS = (*HOSTS, YAHOO, MSN)
 """Every name that any camera asks for."""
 
+_MODEL_WORD = re.compile(
+    r"\b(?:NX ?mini|(?:NX|HMX-QF|WB|ST|DV|SH|EX)[0-9]+[A-Z]?)\b", re.IGNORECASE
+)
 _UNLISTED = re.compile(r"(WB|ST|DV)[0-9]+F")
 
 
@@ -116,6 +119,16 @@ def find_model(name: str) -> Model:
     if _UNLISTED.fullmatch(wanted):
         return Model(wanted, "", Works.TRY, "not listed")
     raise KeyError(name)
+
+
+def recognise(text: str) -> Model | None:
+    """The model whose name stands in a text, for example in a User-Agent."""
+    for word in _MODEL_WORD.findall(text):
+        try:
+            return find_model(word)
+        except KeyError:
+            continue
+    return None
 
 
 def _plain(name: str) -> str:

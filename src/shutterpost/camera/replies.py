@@ -5,10 +5,13 @@ Real cameras took these from the reference server (proven) and search them with
 """
 
 import re
+from html import escape
 
-from shutterpost.wire.http import Refused, Reply
+from shutterpost.wire.http import Refused
+from shutterpost.wire.reply import Reply
 
 _WHY_LIMIT = 200
+_NAME_LIMIT = 64
 
 
 def success() -> Reply:
@@ -22,9 +25,52 @@ def error(refused: Refused) -> Reply:
     return Reply(refused.status, body.encode(), fields=refused.fields)
 
 
+def login(session: str, screen_name: str) -> Reply:
+    """Logged in. The camera looks for `LoginPeopleID="`, so the third line stays as it is."""
+    name = _attribute(screen_name)
+    body = (
+        f'<Response SessionKey="{session}">\n'
+        '<PersistKey Value=""/>\n'
+        f'<CryptSessionKey Value="{session}"/>\n'
+        f'<LoginPeopleID="{name}"/>\n'
+        '<OAuth URL="http://snsgw.samsungmobile.com/oauth"/>\n'
+        "</Response>"
+    )
+    return Reply(200, body.encode())
+
+
+def logout() -> Reply:
+    """Logged out; any text will do (proven)."""
+    return Reply(200, b"Logged out for real!")
+
+
+def upload(session: str, resource_name: str) -> Reply:
+    """Where to put an announced file."""
+    body = (
+        '<Response HostAddr="snsgw.samsungmobile.com:80" '
+        f'ResourceID="upload/{session}/{resource_name}" />'
+    )
+    return Reply(200, body.encode())
+
+
+def time(now: float) -> Reply:
+    """The ST1000's first question (proven as far as it goes on to ask the next)."""
+    body = (
+        '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><initializeResult>'
+        f"<currentServerTime>{int(now * 1000)}</currentServerTime></initializeResult>"
+    )
+    return Reply(200, body.encode())
+
+
 def redirect(location: str) -> Reply:
     """Look elsewhere."""
     return Reply(302, fields=(("Location", location),))
+
+
+def _attribute(text: str) -> str:
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    cut = line.encode("utf-8", "replace")[:_NAME_LIMIT].decode("utf-8", "ignore")
+    return escape(cut)
 
 
 def _comment(why: str) -> str:

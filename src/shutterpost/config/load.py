@@ -8,43 +8,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
 
-from shutterpost.camera.sites import SITES
-from shutterpost.config import reference, values
+from shutterpost.config import fitting, reference, values
 from shutterpost.config.problems import ConfigError, Problems
-from shutterpost.config.problems import Path as KeyPath
-from shutterpost.config.settings import (
-    Account,
-    ActionName,
-    Config,
-    DeliverySettings,
-    Dns,
-    Email,
-    Mastodon,
-    Server,
-    Setting,
-    Shell,
-    Storage,
-    Web,
-)
-from shutterpost.config.values import Secret
-
-Table = dict[str, Any]
-T = TypeVar("T")
-
-ACTIONS = ("email", "store", "mastodon", "shell", "drop")
-"""Every action's name."""
-
-_SECTIONS = {
-    "server": Server,
-    "storage": Storage,
-    "email": Email,
-    "delivery": DeliverySettings,
-    "web": Web,
-    "dns": Dns,
-}
-_INSTANCED = {"mastodon": Mastodon, "shell": Shell}
+from shutterpost.config.reader import Reader
+from shutterpost.config.settings import Config
 
 
 def find(option: str | None, environ: Mapping[str, str] = os.environ) -> Path | None:
@@ -71,7 +39,7 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
     if dialect:
         base = Path.cwd()
         table, warnings = reference.translated(table, base, problems)
-    reader = _Reader(problems, base, environ)
+    reader = Reader(problems, base, environ)
     config = reader.config(table)
     if problems.found:
         if dialect:
@@ -82,8 +50,9 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
     return dataclasses.replace(
         config,
         source=path,
+        folder=base,
         reference_dialect=dialect,
-        warnings=(*warnings, *_warnings(config)),
+        warnings=(*warnings, *fitting.warnings(config)),
     )
 
 
@@ -121,214 +90,3 @@ def _text_of(path: Path) -> str:
         raise ConfigError([f"{path}: this is not UTF-8 text"]) from None
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
-
-
-class _Reader:
-    """Turns tables into settings and collects what is wrong with them."""
-
-    def __init__(self, problems: Problems, base: Path, environ: Mapping[str, str]) -> None:
-        self._problems = problems
-        self._base = base
-        self._environ = environ
-
-    def config(self, table: Table) -> Config:
-        known = {*_SECTIONS, *_INSTANCED, "senders", "accounts", "actions"}
-        for key in table.keys() - known:
-            self._problems.add((key,), _unknown(key, known))
-        tables = {name: self._table(table, name) for name in known - {"senders"}}
-        found: Table = {
-            name: self._section(cls, tables[name], (name,)) for name, cls in _SECTIONS.items()
-        }
-        for name, cls in _INSTANCED.items():
-            found[name] = self._instances(cls, tables[name], name)
-        found["accounts"] = {
-            account.lower(): self._section(Account, value, ("accounts", account))
-            for account, value in self._tables(tables["accounts"], "accounts")
-        }
-        found["storage"] = self._placed(found["storage"], "photos" in tables["storage"])
-        found["actions"] = self._actions(tables["actions"])
-        if "senders" in table:
-            found["senders"] = self._senders(table["senders"])
-        config = Config(**found)
-        self._check(config)
-        return config
-
-    def _table(self, table: Table, name: str) -> Table:
-        value = table.get(name, {})
-        if isinstance(value, dict):
-            return value
-        self._problems.add((name,), f"must be a section: write [{name}]")
-        return {}
-
-    def _tables(self, table: Table, name: str) -> list[tuple[str, Table]]:
-        found = []
-        for key, value in table.items():
-            if isinstance(value, dict):
-                found.append((key, value))
-            else:
-                self._problems.add((name, key), 'must be { password = "..." }')
-        return found
-
-    def _section(self, cls: type[T], table: Table, path: KeyPath) -> T:
-        """One section's settings; unknown keys and unreadable values become problems."""
-        found: Table = {}
-        keys = set()
-        for spec in dataclasses.fields(cls):  # type: ignore[arg-type]
-            setting: Setting = spec.metadata["setting"]
-            key = setting.key or spec.name
-            keys.add(key)
-            if isinstance(spec.default, Secret):
-                keys.add(f"{key}_file")
-                found[spec.name] = self._secret(table, key, path)
-            elif key in table:
-                value = self._value(setting, table[key], (*path, key))
-                found[spec.name] = spec.default if value is None else value[0]
-        for key in table.keys() - keys:
-            self._problems.add((*path, key), _unknown(key, keys))
-        return cls(**found)
-
-    def _value(self, setting: Setting, value: object, path: KeyPath) -> tuple[Any] | None:
-        try:
-            return (setting.read(value),)
-        except ValueError as error:
-            self._problems.add(path, str(error))
-            return None
-
-    def _secret(self, table: Table, key: str, path: KeyPath) -> Secret:
-        """A secret: from the environment, else from a file, else as written."""
-        place = "_".join(("SHUTTERPOST", *path, key)).upper()
-        variable = "".join(letter if letter.isalnum() else "_" for letter in place)
-        if variable in self._environ:
-            return Secret(self._environ[variable])
-        try:
-            if f"{key}_file" not in table:
-                return values.secret(table.get(key, ""))
-            if table.get(key):
-                raise ValueError(f"give either {key} or {key}_file, not both")
-            return Secret(self._secret_file(values.string(table[f"{key}_file"])))
-        except ValueError as error:
-            self._problems.add(
-                (*path, f"{key}_file" if f"{key}_file" in table else key), str(error)
-            )
-            return Secret("")
-
-    def _secret_file(self, name: str) -> str:
-        file = self._base / name
-        try:
-            lines = file.read_text("utf-8").splitlines()
-        except OSError as error:
-            raise ValueError(f"{file} cannot be read: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise ValueError(f"{file} is not UTF-8 text") from None
-        if not lines or not lines[0].strip():
-            raise ValueError(f"{file} is empty")
-        return lines[0].strip()
-
-    def _instances(self, cls: type[T], table: Table, name: str) -> dict[str, T]:
-        """The default and each instance, which inherits and changes only itself."""
-        base = {key: value for key, value in table.items() if not isinstance(value, dict)}
-        found = {"": self._section(cls, base, (name,))}
-        for instance, own in table.items():
-            if isinstance(own, dict):
-                inherited = dict(base)
-                for key in own:  # a secret of its own replaces the inherited one in either form
-                    inherited.pop(key.removesuffix("_file"), None)
-                    inherited.pop(f"{key}_file", None)
-                known = {key: value for key, value in inherited.items() if key not in own}
-                before = len(self._problems.found)
-                found[instance] = self._section(cls, {**known, **own}, (name, instance))
-                self._problems.found[before:] = [
-                    (path, why)
-                    for path, why in self._problems.found[before:]
-                    if path[-1] in own  # what is inherited was told once
-                ]
-        return found
-
-    def _placed(self, storage: Storage, photos_given: bool) -> Storage:
-        data = self._base / storage.data
-        photos = self._base / storage.photos if photos_given else data / "photos"
-        return dataclasses.replace(storage, data=data, photos=photos)
-
-    def _senders(self, value: object) -> tuple[str, ...]:
-        try:
-            senders = values.strings(value)
-            if not senders:
-                raise ValueError('must name at least one sender, or "*" for all')
-            return senders
-        except ValueError as error:
-            self._problems.add(("senders",), str(error))
-            return ("*",)
-
-    def _actions(self, table: Table) -> dict[str, ActionName]:
-        found: dict[str, ActionName] = {}
-        for key, value in table.items():
-            path = ("actions", key)
-            if "@" not in key and key.lower() not in SITES:
-                self._problems.add(path, f"is neither an address nor a site: {', '.join(SITES)}")
-            if key.lower() in found:
-                self._problems.add(path, "is there twice (upper and lower case are the same)")
-            try:
-                found[key.lower()] = _action_name(value)
-            except ValueError as error:
-                self._problems.add(path, str(error))
-        return found
-
-    def _check(self, config: Config) -> None:
-        """What single values cannot show: whether they fit together."""
-        if not config.server.allow:
-            self._problems.add(
-                ("server", "allow"), 'must name a network: "private", "any" or CIDRs'
-            )
-        if config.email.username and not config.email.password:
-            self._problems.add(("email", "username"), "needs a password, or a password_file")
-        for key, action in config.actions.items():
-            original = ("actions", key)
-            if why := _unusable(config, key, action):
-                self._problems.add(original, why)
-
-
-def _action_name(value: object) -> ActionName:
-    name, dot, instance = values.string(value).partition(".")
-    if name not in ACTIONS:
-        raise ValueError(f'"{name}" is no action: there are {", ".join(ACTIONS)}')
-    if dot and name not in ("store", *_INSTANCED):
-        raise ValueError(f'"{name}" has no instances: write "{name}"')
-    if dot:
-        values.folder_name(instance)
-    return ActionName(name, instance)
-
-
-def _unusable(config: Config, key: str, action: ActionName) -> str:
-    """Why an action cannot work as configured, or nothing."""
-    section = getattr(config, action.name) if action.name in _INSTANCED else {"": None}
-    if action.name in _INSTANCED and action.instance not in section:
-        return f"there is no section [{action}]"
-    settings = section.get(action.instance)
-    if isinstance(settings, Mastodon) and not (settings.url and settings.token):
-        return f'"{action}" needs url and token (or token_file) in [{action}]'
-    if isinstance(settings, Shell) and not settings.cmd:
-        return f'"{action}" needs cmd in [{action}]'
-    if action.name == "email" and "@" not in key and not config.email.to:
-        return f"photos for {key} cannot be mailed without an address: set to in [email]"
-    return ""
-
-
-def _warnings(config: Config) -> list[str]:
-    """What works, but perhaps not as the owner thinks."""
-    found = []
-    email = config.email
-    if email.security == "none" and email.password and email.host not in ("localhost", "127.0.0.1"):
-        found.append('[email] security is "none": the SMTP password travels unencrypted')
-    mailed = [key for key, action in config.actions.items() if action.name == "email"]
-    if mailed and not email.host:
-        found.append(f"[email] has no host: what is sent to {', '.join(mailed)} is stored instead")
-    return found
-
-
-def _unknown(key: str, known: set[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(key, known, 1)
-    if close:
-        return f"unknown: did you mean {close[0]}?"
-    return f"unknown: there are {', '.join(sorted(known))}"

@@ -211,6 +211,8 @@ class Config:
     web: Web = Web()
     dns: Dns = Dns()
     source: Path | None = None
+    folder: Path = Path()
+    """What relative paths count from: the file's folder."""
     reference_dialect: bool = False
     warnings: tuple[str, ...] = ()
 

@@ -7,9 +7,22 @@ before anything else happens, in one statement, so a crash needs no repair.
 import math
 import secrets
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    case,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from shutterpost.model import Delivery, Photo, Planned, Shipment
 from shutterpost.spool.files import Files
@@ -49,19 +62,45 @@ def plan(
         connection.execute(insert(deliveries), rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """What is not to be claimed now, because of what goes on in this process."""
+
+    busy: Collection[int] = ()
+    """Deliveries that are under way."""
+    full: Collection[str] = ()
+    """Actions that have no courier left."""
+    sending: Collection[str] = ()
+    """Sessions with a file on the wire: their shipments are not complete yet."""
+
+    def allows(self) -> tuple[ColumnElement[bool], ...]:
+        """The condition on deliveries."""
+        return (
+            deliveries.c.id.not_in(self.busy),
+            deliveries.c.action.not_in(self.full),
+            or_(
+                deliveries.c.attempts > 0,
+                deliveries.c.photo_id.is_not(None),
+                deliveries.c.shipment_id.not_in(
+                    select(shipments.c.id)
+                    .where(shipments.c.session.in_(self.sending))
+                    .where(~shipments.c.complete)
+                ),
+            ),
+        )
+
+
 def claim(
     connection: Connection,
     files: Files,
     now: float,
     first_retry: float,
     jitter: float,
-    busy: Collection[int],
-    full: Collection[str],
+    excluded: Excluded,
 ) -> Delivery | None:
     """Take the delivery that is due longest, with its next attempt already written down.
 
-    The next attempt doubles from `first_retry` to an hour, times `jitter`. Deliveries in
-    `busy` are under way here, actions in `full` have no courier left.
+    The next attempt doubles from `first_retry` to an hour, times `jitter`.
     """
     doublings = max(0, math.ceil(math.log2(LONGEST_RETRY / first_retry)))
     pause = case(
@@ -71,7 +110,7 @@ def claim(
     candidate = (
         select(deliveries.c.id)
         .where(deliveries.c.state == WAITING, deliveries.c.due <= now)
-        .where(deliveries.c.id.not_in(busy), deliveries.c.action.not_in(full))
+        .where(*excluded.allows())
         .order_by(deliveries.c.due, deliveries.c.id)
         .limit(1)
         .scalar_subquery()
@@ -85,12 +124,12 @@ def claim(
     return None if row is None else _delivery(connection, files, row)
 
 
-def next_due(connection: Connection, busy: Collection[int], full: Collection[str]) -> float | None:
+def next_due(connection: Connection, excluded: Excluded) -> float | None:
     """When the next waiting delivery is due; None if none waits."""
     due: float | None = connection.execute(
         select(func.min(deliveries.c.due))
         .where(deliveries.c.state == WAITING)
-        .where(deliveries.c.id.not_in(busy), deliveries.c.action.not_in(full))
+        .where(*excluded.allows())
     ).scalar_one()
     return due
 
@@ -116,6 +155,28 @@ def postpone(connection: Connection, delivery_id: int, error: str, due: float | 
 def fail(connection: Connection, delivery_id: int, error: str, now: float) -> None:
     """It will not be tried again by itself."""
     _change(connection, delivery_id, state=FAILED, last_error=error, finished=now)
+
+
+def put_off(connection: Connection, of: Select[tuple[int]], due: float) -> None:
+    """Have what gathers these shipments wait until `due`, unless it was tried already."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.shipment_id.in_(of), deliveries.c.photo_id.is_(None))
+        .where(deliveries.c.state == WAITING, deliveries.c.attempts == 0)
+        .values(due=due)
+    )
+
+
+def begun(connection: Connection, shipment_id: int) -> bool:
+    """Whether what gathers a shipment was tried already, or needs to be no more."""
+    return bool(
+        connection.execute(
+            select(func.count())
+            .select_from(deliveries)
+            .where(deliveries.c.shipment_id == shipment_id, deliveries.c.photo_id.is_(None))
+            .where((deliveries.c.attempts > 0) | (deliveries.c.state != WAITING))
+        ).scalar_one()
+    )
 
 
 def _change(connection: Connection, delivery_id: int, **values: Any) -> None:
@@ -162,6 +223,7 @@ def _delivery(connection: Connection, files: Files, row: Row[Any]) -> Delivery:
             text=shipment.text,
             camera=shipment.camera,
             received=shipment.received,
+            photos_before=shipment.photos_before,
             photos=tuple(carried.values()),
         ),
     )

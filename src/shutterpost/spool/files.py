@@ -30,6 +30,7 @@ class Incoming:
         self._files = files
         self.file = secrets.token_hex(16)
         self.size = 0
+        self._released = False
         self._hash = hashlib.sha256()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._fd: int | None = os.open(files.incoming / self.file, flags, 0o600)
@@ -52,8 +53,14 @@ class Incoming:
         os.rename(self._files.incoming / self.file, self._files.path(self.file))
         return Kept(self.file, self.size, self._hash.hexdigest())
 
+    def release(self) -> None:
+        """The file belongs to a shipment now: `discard` leaves it alone."""
+        self._released = True
+
     def discard(self) -> None:
         """Remove the file, wherever it is by now."""
+        if self._released:
+            return
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

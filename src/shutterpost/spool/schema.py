@@ -6,6 +6,7 @@ holds that all of them together make exactly the tables below.
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -36,7 +37,12 @@ shipments = Table(
     Column("device", Text, nullable=False),
     Column("client", Text, nullable=False),
     Column("fingerprint", String(64), nullable=False),
+    Column("session", String(32), nullable=False),
+    Column("photos_before", Integer, nullable=False),
+    Column("quiet_until", Float, nullable=False),
+    Column("complete", Boolean, nullable=False),
     Index("shipments_by_fingerprint", "fingerprint", "received"),
+    Index("shipments_by_session", "session"),
     sqlite_autoincrement=True,
 )
 
@@ -75,6 +81,41 @@ deliveries = Table(
     Index("deliveries_by_due", "state", "due"),
     Index("deliveries_by_shipment", "shipment_id"),
     sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("site", String(40), nullable=False),
+    Column("client", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("used", Float, nullable=False),
+    Index("sessions_by_use", "used"),
+)
+
+announcements = Table(
+    "announcements",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session", String(32), nullable=False),
+    Column("site", String(40), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("camera", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("photo_id", Integer, ForeignKey("photos.id")),
+    Index("announcements_by_session", "session"),
+    sqlite_autoincrement=True,
+)
+
+hotspots = Table(
+    "hotspots",
+    metadata,
+    Column("client", Text, primary_key=True),
+    Column("host", Text, primary_key=True),
+    Column("answer", String(10), nullable=False),
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -123,5 +164,38 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX deliveries_by_due ON deliveries (state, due)",
         "CREATE INDEX deliveries_by_shipment ON deliveries (shipment_id)",
+    ),
+    (
+        "ALTER TABLE shipments ADD COLUMN session VARCHAR(32) NOT NULL DEFAULT ''",
+        "ALTER TABLE shipments ADD COLUMN photos_before INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE shipments ADD COLUMN quiet_until FLOAT NOT NULL DEFAULT 0",
+        "ALTER TABLE shipments ADD COLUMN complete BOOLEAN NOT NULL DEFAULT TRUE",
+        "CREATE INDEX shipments_by_session ON shipments (session)",
+        """CREATE TABLE sessions (
+            key VARCHAR(32) NOT NULL PRIMARY KEY,
+            account TEXT NOT NULL,
+            site VARCHAR(40) NOT NULL,
+            client TEXT NOT NULL,
+            created FLOAT NOT NULL,
+            used FLOAT NOT NULL
+        )""",
+        "CREATE INDEX sessions_by_use ON sessions (used)",
+        """CREATE TABLE announcements (
+            id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+            session VARCHAR(32) NOT NULL,
+            site VARCHAR(40) NOT NULL,
+            name TEXT NOT NULL,
+            camera TEXT NOT NULL,
+            text TEXT NOT NULL,
+            created FLOAT NOT NULL,
+            photo_id INTEGER REFERENCES photos (id)
+        )""",
+        "CREATE INDEX announcements_by_session ON announcements (session)",
+        """CREATE TABLE hotspots (
+            client TEXT NOT NULL,
+            host TEXT NOT NULL,
+            answer VARCHAR(10) NOT NULL,
+            PRIMARY KEY (client, host)
+        )""",
     ),
 )

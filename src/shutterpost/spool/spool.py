@@ -8,17 +8,20 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, select
 
 from shutterpost.model import Delivery, Planned
 from shutterpost.spool import deliveries
 from shutterpost.spool.database import Database
+from shutterpost.spool.deliveries import Excluded
 from shutterpost.spool.files import Files, Kept
+from shutterpost.spool.rows import add_photo, add_shipment
 from shutterpost.spool.schema import photos, shipments
 
 DUPLICATE_WINDOW = 600.0
@@ -31,7 +34,7 @@ class AlreadyRunning(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A shipment that is not committed yet; `photos` are (name, media type, file)."""
+    """An e-mail that is not committed yet; `photos` are (name, media type, file)."""
 
     received: float
     sender: str
@@ -40,8 +43,6 @@ class Draft:
     subject: str
     text: str
     photos: tuple[tuple[str, str, Kept], ...]
-    site: str = ""
-    camera: str = ""
     device: str = ""
     client: str = ""
 
@@ -50,7 +51,6 @@ class Draft:
         """The same for the same content, whenever it arrives and whatever files are called."""
         content = (
             self.sender.lower(),
-            self.site,
             sorted(recipient.lower() for recipient in self.recipients),
             self.subject,
             self.text,
@@ -67,6 +67,7 @@ class Spool:
         self.files = Files(data / "spool")
         self.database = Database(data / "shutterpost.db")
         self._lock: int | None = None
+        self._sending: Counter[str] = Counter()
 
     def open(self) -> int:
         """Make ready for use; returns how many leftovers of a crash were removed.
@@ -108,18 +109,31 @@ class Spool:
         busy: Collection[int],
         full: Collection[str],
     ) -> Delivery | None:
-        """Take the next due delivery (see `deliveries.claim`)."""
+        """Take the next due delivery (see `deliveries.claim` and `Excluded`)."""
+        excluded = Excluded(busy, full, tuple(self._sending))
         return await self.database.write(
             lambda connection: deliveries.claim(
-                connection, self.files, now, first_retry, jitter, busy, full
+                connection, self.files, now, first_retry, jitter, excluded
             )
         )
 
     async def next_due(self, busy: Collection[int], full: Collection[str]) -> float | None:
         """When the next waiting delivery is due."""
+        excluded = Excluded(busy, full, tuple(self._sending))
         return await self.database.read(
-            lambda connection: deliveries.next_due(connection, busy, full)
+            lambda connection: deliveries.next_due(connection, excluded)
         )
+
+    @contextmanager
+    def sending(self, session: str) -> Iterator[None]:
+        """While a file of this session is on the wire, its shipments are not complete."""
+        self._sending[session] += 1
+        try:
+            yield
+        finally:
+            self._sending[session] -= 1
+            if not self._sending[session]:
+                del self._sending[session]
 
     async def note(self, delivery: Delivery, progress: dict[str, object]) -> None:
         """Keep what an attempt has achieved so far."""
@@ -161,37 +175,21 @@ def _commit(connection: Connection, draft: Draft, planned: Sequence[Planned]) ->
     ).scalar_one_or_none()
     if same is not None:
         return same, False
-    row = {
-        "received": draft.received,
-        "sender": draft.sender,
-        "sender_name": draft.sender_name,
-        "recipients": list(draft.recipients),
-        "site": draft.site,
-        "subject": draft.subject,
-        "text": draft.text,
-        "camera": draft.camera,
-        "device": draft.device,
-        "client": draft.client,
-        "fingerprint": draft.fingerprint,
-    }
-    shipment_id = _insert(connection, shipments, row)
-    photo_ids = []
-    for position, (name, media_type, kept) in enumerate(draft.photos):
-        photo = {
-            "shipment_id": shipment_id,
-            "position": position,
-            "name": name,
-            "media_type": media_type,
-            "size": kept.size,
-            "sha256": kept.sha256,
-            "file": kept.file,
-        }
-        photo_ids.append(_insert(connection, photos, photo))
+    shipment_id = add_shipment(
+        connection,
+        received=draft.received,
+        sender=draft.sender,
+        sender_name=draft.sender_name,
+        recipients=list(draft.recipients),
+        subject=draft.subject,
+        text=draft.text,
+        device=draft.device,
+        client=draft.client,
+        fingerprint=draft.fingerprint,
+    )
+    photo_ids = [
+        add_photo(connection, shipment_id, position, *photo)
+        for position, photo in enumerate(draft.photos)
+    ]
     deliveries.plan(connection, shipment_id, photo_ids, planned, draft.received)
     return shipment_id, True
-
-
-def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> int:
-    key = connection.execute(insert(table).values(row)).inserted_primary_key
-    assert key is not None
-    return int(key[0])

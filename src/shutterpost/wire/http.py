@@ -1,24 +1,19 @@
-"""A forgiving reader of HTTP/1.x requests, and replies composed in one piece.
+"""A forgiving reader of HTTP/1.x request heads.
 
-Holds what a request's head and body framing mean. Promises the same result for every
+Holds what a request's head means. Promises the same result for every
 split of the input, and a `Refused` for everything it cannot or must not read. It is
 lenient where cameras are sloppy (see `quirks`), strict where two readers could
 disagree about where a request ends. It does not know what any request is for.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
 
 HEAD_LIMIT = 64 * 1024
 """The most bytes a request's head may have, blank lines before it included."""
 FIELD_LIMIT = 200
 """The most header fields a request may have."""
 METHODS = ("GET", "HEAD", "POST", "PUT")
-
-_CHUNK_LINE_LIMIT = 1024
-_TRAILER_LIMIT = 16 * 1024
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
@@ -28,7 +23,6 @@ _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)(.*)", re.DOTALL)
 _AUTHORITY = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 _LENGTH = re.compile(r"[0-9]{1,18}")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
 
 
 class Refused(Exception):
@@ -264,105 +258,3 @@ def _body_length(
     if len(numbers) > 1:
         quirks.add("repeated-length")
     return int(numbers[0])
-
-
-class SizedBody:
-    """A body whose length the head gave."""
-
-    def __init__(self, length: int) -> None:
-        self.missing: int = length
-        """Bytes still to come."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether the last byte was fed."""
-        return self.missing == 0
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the body's bytes in `data`; bytes after its end are dropped."""
-        if len(data) > self.missing:
-            data = data[: self.missing]
-        self.missing -= len(data)
-        if data:
-            yield data
-
-
-class ChunkedBody:
-    """A body in the chunked transfer coding."""
-
-    missing: int | None = None
-
-    def __init__(self) -> None:
-        self.complete = False
-        self._line = bytearray()  # a size line or trailer that has not ended yet
-        self._chunk = 0  # bytes left in the current chunk
-        self._after_data = False  # the line to come ends a chunk's data
-        self._trailer: int | None = None  # bytes of trailer so far
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the body's bytes in `data`. Raises Refused (400) if it is not chunked."""
-        position = 0
-        while position < len(data) and not self.complete:
-            if self._chunk:
-                piece = data[position : position + self._chunk]
-                self._chunk -= len(piece)
-                position += len(piece)
-                self._after_data = self._chunk == 0
-                yield piece
-                continue
-            newline = data.find(b"\n", position)
-            stop = newline + 1 if newline >= 0 else len(data)
-            self._line += data[position:stop]
-            position = stop
-            if len(self._line) > _CHUNK_LINE_LIMIT:
-                raise Refused(400, "a line of the chunked body is too long")
-            if newline >= 0:
-                self._end_line()
-
-    def _end_line(self) -> None:
-        line = bytes(self._line).removesuffix(b"\n").removesuffix(b"\r")
-        self._line.clear()
-        if self._after_data:
-            if line:
-                raise Refused(400, "a chunk is longer than it said")
-            self._after_data = False
-        elif self._trailer is not None:
-            self._trailer += len(line) + 2
-            if self._trailer > _TRAILER_LIMIT:
-                raise Refused(400, "the trailer of the chunked body is too long")
-            self.complete = not line
-        else:
-            size = _CHUNK_SIZE.fullmatch(line)
-            if size is None:
-                raise Refused(400, "a chunk's size is not a hexadecimal number")
-            self._chunk = int(size[1], 16)
-            if self._chunk == 0:
-                self._trailer = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One reply.
-
-    The envelope is the one that real cameras accept from the reference server (proven):
-    a reason phrase, HTTP/1.1 to every version, Title-Case names, a Content-Length.
-    """
-
-    status: int
-    body: bytes = b""
-    content_type: str = "text/html; charset=utf-8"
-    fields: tuple[tuple[str, str], ...] = ()
-
-    def encode(self, head_only: bool = False) -> bytes:
-        """The whole reply in one piece, for one TCP segment; for HEAD without the body."""
-        head = (
-            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
-            f"Content-Type: {self.content_type}\r\n"
-            f"Content-Length: {len(self.body)}\r\n"
-        )
-        for name, value in self.fields:
-            if "\r" in value or "\n" in value:
-                raise ValueError(f"a line break in the reply's {name}")
-            head += f"{name}: {value}\r\n"
-        encoded = (head + "Connection: close\r\n\r\n").encode("latin-1")
-        return encoded if head_only else encoded + self.body

@@ -1,0 +1,1 @@
+"""The commands, one per module: `options` describes its arguments, `run` does it."""

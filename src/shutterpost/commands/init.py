@@ -1,0 +1,29 @@
+"""Write a commented configuration with a fresh secret."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.add_argument("file", nargs="?", default="config.toml", metavar="FILE")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Returns the exit status."""
+    from shutterpost.config.template import config_file
+
+    path = Path(options.file)
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(config_file())
+    except FileExistsError:
+        print(f"{path} is there already and stays as it is; name another file", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{path} cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+    print(f"{path} is written: edit it, then try `shutterpost check -c {path}`")
+    return 0

@@ -1,0 +1,103 @@
+"""A camera sends an e-mail (docs/protocol.md, section 3)."""
+
+import asyncio
+import logging
+import re
+from urllib.parse import parse_qs
+
+from shutterpost.camera import replies
+from shutterpost.camera.email import Message
+from shutterpost.gateway.exchange import Exchange, House, check_alt_texts
+from shutterpost.intake import EmailIntake, Letter
+from shutterpost.model import Planned, caption
+from shutterpost.spool import Draft
+from shutterpost.threads import in_thread, to_the_end
+from shutterpost.wire.http import Refused, Request
+from shutterpost.wire.multipart import boundary
+from shutterpost.wire.reply import Reply
+
+log = logging.getLogger(__name__)
+
+
+class EmailDialogue:
+    """Takes e-mails."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def post(self, exchange: Exchange) -> Reply:
+        """Take an e-mail with its photos; when this returns they are on disk."""
+        intake = EmailIntake(
+            boundary(exchange.request.value("Content-Type")),
+            self._house.spool.files,
+            self._house.config.server.max_upload,
+            self._accept,
+        )
+        try:
+            async for piece in exchange.body:
+                await in_thread(intake.feed, piece)
+            await to_the_end(self._ship(intake, exchange))
+        finally:
+            exchange.body.quirks |= intake.quirks
+            await in_thread(intake.discard)
+        return replies.success()
+
+    async def get(self, exchange: Exchange) -> Reply:
+        """Send a browser that looks at the e-mail's address home (proven)."""
+        return replies.redirect("/")
+
+    def _accept(self, message: Message) -> None:
+        """Refuse what can be refused before a photo is read."""
+        if not self._house.config.accepts(message.sender):
+            raise Refused(401, f"{message.sender} is not in senders")
+        if self._requires_alt_text(self._house.routes.email(message.receivers, 1)):
+            check_alt_texts(message.text, 1)
+
+    def _requires_alt_text(self, planned: list[Planned]) -> bool:
+        return any(self._house.requires_alt_text(delivery.action) for delivery in planned)
+
+    def _planned(self, letter: Letter) -> list[Planned]:
+        """The e-mail's deliveries. Raises Refused for the whole of it (400)."""
+        message, photos = letter.message, len(letter.photos)
+        planned = self._house.routes.email(message.receivers, photos)
+        if self._requires_alt_text(planned):
+            check_alt_texts(message.text, photos)
+            if len(caption(message.text).alt_texts) > photos:
+                raise Refused(400, "More alt-texts than photos")
+        return planned
+
+    async def _ship(self, intake: EmailIntake, exchange: Exchange) -> None:
+        """Commit an e-mail, unless it is one that the camera sent before."""
+        letter = await asyncio.to_thread(intake.finish)
+        message = letter.message
+        draft = Draft(
+            received=self._house.clock(),
+            sender=message.sender,
+            sender_name=message.sender_name,
+            recipients=message.receivers,
+            subject=message.subject,
+            text=message.text,
+            photos=letter.photos,
+            device=_device(exchange.request),
+            client=exchange.client,
+        )
+        shipment, new = await self._house.spool.commit(draft, self._planned(letter))
+        if not new:
+            log.info("shipment %d: sent again by the camera, nothing made twice", shipment)
+            return
+        intake.release()
+        self._house.shipped()
+        log.info(
+            "shipment %d: e-mail from %s to %s: %d photos, %d bytes",
+            shipment,
+            message.sender,
+            ", ".join(message.receivers),
+            len(letter.photos),
+            sum(kept.size for _, _, kept in letter.photos),
+        )
+
+
+def _device(request: Request) -> str:
+    """The camera's own number, as the query says it: `DUID=123456789033` (capture)."""
+    number = parse_qs(request.query).get("DUID", [""])[0]
+    return re.sub(r"[^0-9A-Za-z:._-]", "", number)[:64]

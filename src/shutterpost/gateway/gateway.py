@@ -1,0 +1,102 @@
+"""Which request is which: paths to dialogues, and hosts to hotspot checks."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Sequence
+
+from shutterpost.camera import hotspot, replies
+from shutterpost.camera.sites import SITES
+from shutterpost.config import Config
+from shutterpost.gateway.email import EmailDialogue
+from shutterpost.gateway.exchange import Body, Exchange, House
+from shutterpost.gateway.social import SocialDialogue
+from shutterpost.gateway.unknown import Recorder
+from shutterpost.routes import Routes
+from shutterpost.spool import Spool, hotspots
+from shutterpost.wire.http import Refused, Request
+from shutterpost.wire.reply import Reply
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Exchange], Awaitable[Reply]]
+
+_SITE = "/(" + "|".join(SITES) + ")"
+_VIDEO_SITE = "/(" + "|".join(site.name for site in SITES.values() if site.video) + ")"
+
+
+class Gateway:
+    """Answers cameras."""
+
+    def __init__(
+        self, config: Config, spool: Spool, clock: Callable[[], float], shipped: Callable[[], None]
+    ) -> None:
+        """`shipped` is called after something new is in the spool."""
+        routes = Routes(config.actions, bool(config.email.host), config.email.to)
+        self._house = House(config, spool, routes, clock, shipped)
+        self._turns = hotspot.Turns(spool.database.read_now(hotspots.learned))
+        self._recorder = Recorder(config.storage.data / "unknown")
+        email = EmailDialogue(self._house)
+        social = SocialDialogue(self._house)
+        self._routes: tuple[tuple[re.Pattern[str], dict[str, Handler]], ...] = (
+            (re.compile("/"), {"GET": self._home}),
+            (
+                re.compile("/social/columbus/email"),
+                {"POST": self._sharing(email.post), "GET": email.get},
+            ),
+            (re.compile(_SITE + "/auth"), {"POST": self._sharing(social.auth)}),
+            (re.compile(_SITE + "/photo"), {"POST": self._sharing(social.announce)}),
+            (re.compile(_VIDEO_SITE + "/video"), {"POST": self._sharing(social.announce)}),
+            (re.compile("/upload/([^/]+)/(.+)"), {"PUT": self._sharing(social.put)}),
+            (re.compile("/oauth"), {"GET": self._oauth}),
+            (re.compile("/security/sso/initialize/time"), {"GET": self._time}),
+        )
+
+    async def answer(self, request: Request, body: Body, client: str) -> Reply:
+        """The reply to one request from the address `client`. Raises Refused."""
+        for pattern, methods in self._routes:
+            if found := pattern.fullmatch(request.path):
+                handler = _chosen(request.method, methods)
+                return await handler(Exchange(request, body, client, found.groups()))
+        await self._recorder.record(Exchange(request, body, client))
+        raise Refused(404, f"{request.path} is not known here")
+
+    def _sharing(self, handler: Handler) -> Handler:
+        """A request that shows that the hotspot check before it was answered well."""
+
+        async def noting(exchange: Exchange) -> Reply:
+            await self._went_on(exchange.client)
+            return await handler(exchange)
+
+        return noting
+
+    async def _went_on(self, client: str) -> None:
+        learned = self._turns.went_on(client, self._house.clock())
+        if learned:
+            await self._house.spool.database.write(
+                lambda connection: hotspots.learn(connection, client, learned)
+            )
+
+    async def _home(self, exchange: Exchange) -> Reply:
+        """A hotspot check, or a browser that was sent here."""
+        host = exchange.request.host
+        if host == hotspot.GLD:
+            return hotspot.gld()
+        if check := hotspot.CHECKS.get(host):
+            return check.reply(self._turns.take(exchange.client, host, self._house.clock()))
+        agent = " ".join(exchange.request.values("User-Agent"))
+        return hotspot.page(agent, self._turns.asked(exchange.client))
+
+    async def _oauth(self, exchange: Exchange) -> Reply:
+        return hotspot.oauth_page()
+
+    async def _time(self, exchange: Exchange) -> Reply:
+        return replies.time(self._house.clock())
+
+
+def _chosen(method: str, methods: dict[str, Handler]) -> Handler:
+    """The handler for a method. Raises Refused (405)."""
+    wanted = "GET" if method == "HEAD" else method
+    if wanted not in methods:
+        allowed: Sequence[str] = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
+        raise Refused(405, f"not with {method}", (("Allow", ", ".join(allowed)),))
+    return methods[wanted]

@@ -1,0 +1,99 @@
+"""Requests that nobody knows yet are kept: that is how the missing models get solved.
+
+One file per request below `data/unknown`, in the form of the recordings that the tests
+play. What is secret or personal is masked in place, so that lengths stay true.
+"""
+
+import hashlib
+import logging
+import re
+from pathlib import Path
+
+from shutterpost.gateway.exchange import Exchange
+from shutterpost.threads import in_thread
+from shutterpost.wire.http import Refused, Request
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT = 64 * 1024
+"""The most bytes of a body that are kept."""
+FILE_LIMIT = 100
+"""The most requests that are kept."""
+
+_BROWSERS = ("/favicon.ico", "/apple-touch-icon", "/robots.txt")
+_HIDDEN_FIELDS = ("authorization", "cookie", "proxy-authorization")
+_HIDDEN = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rb"(<(?:password|passwd|pwd|loginid|userid|token|\w*key)>)([^<]+)",
+        rb"(<(?:UserName|Password|CryptSessionKey|PersistKey|SessionKey)\b[^>]*?\bValue=\")([^\"]+)",
+        rb"(\b(?:SessionKey|CameraCryptKey|Password|Token)=\")([^\"]+)",
+        rb"(\b(?:password|passwd|pwd|token|oauth_\w+|duid)=)([^&\s<]+)",
+        rb"(\"(?:password|passwd|pwd|token)\"\s*:\s*\")([^\"]+)",
+    )
+)
+_SESSION_KEY = re.compile(rb"()([0-9a-f]{32})")
+
+
+class Recorder:
+    """Keeps unknown requests in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def record(self, exchange: Exchange) -> None:
+        """Keep one request, unless it is a browser's, known already, or one too many."""
+        if exchange.request.path.startswith(_BROWSERS):
+            return
+        raw = written(exchange.request, await _beginning(exchange))
+        name = await in_thread(self._keep, exchange.request, raw)
+        if name:
+            log.warning(
+                "%s asked something nobody knows yet: please look at %s and report it, "
+                "it may make another model work",
+                exchange.client,
+                name,
+            )
+
+    def _keep(self, request: Request, raw: bytes) -> Path | None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if len(list(self._folder.iterdir())) >= FILE_LIMIT:
+            return None
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", f"{request.host}{request.path}").strip("-")[:80]
+        digest = hashlib.sha256(raw).hexdigest()[:8]
+        path = self._folder / f"{request.method.lower()}-{slug}-{digest}.http"
+        if path.exists():
+            return None
+        path.touch(mode=0o600)
+        path.write_bytes(raw)
+        return path
+
+
+async def _beginning(exchange: Exchange) -> bytes:
+    data = b""
+    try:
+        async for piece in exchange.body:
+            data += piece
+            if len(data) >= BODY_LIMIT:
+                break
+    except Refused:  # what came before the cut is worth keeping
+        log.debug("the body of an unknown request was cut short")
+    return data[:BODY_LIMIT]
+
+
+def written(request: Request, body: bytes) -> bytes:
+    """A request as it was sent, as far as it matters, with its secrets masked."""
+    target = request.path + (f"?{request.query}" if request.query else "")
+    lines = [f"{request.method} {target} HTTP/1.{request.version[1]}"]
+    for name, value in request.fields:
+        hidden = name.lower() in _HIDDEN_FIELDS
+        lines.append(f"{name}: {'*' * len(value) if hidden else value}")
+    head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    raw = _SESSION_KEY.sub(_mask, head) + b"\r\n\r\n" + body
+    for pattern in _HIDDEN:
+        raw = pattern.sub(_mask, raw)
+    return raw
+
+
+def _mask(match: re.Match[bytes]) -> bytes:
+    return match[1] + b"*" * len(match[2])

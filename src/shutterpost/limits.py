@@ -1,0 +1,37 @@
+"""Limits on what one client may try."""
+
+from collections import OrderedDict, deque
+
+CLIENT_LIMIT = 10_000
+"""The most clients that are remembered; the oldest are forgotten."""
+
+
+class Tries:
+    """Failed logins: `limit` of them within `window` seconds shut a client out for `penalty`."""
+
+    def __init__(self, limit: int = 10, window: float = 60.0, penalty: float = 300.0) -> None:
+        self._limit = limit
+        self._window = window
+        self._penalty = penalty
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._shut_out: dict[str, float] = {}
+
+    def is_shut_out(self, client: str, now: float) -> bool:
+        """Whether `client` has failed too often."""
+        if self._shut_out.get(client, 0.0) > now:
+            return True
+        self._shut_out.pop(client, None)
+        return False
+
+    def failed(self, client: str, now: float) -> None:
+        """Count a failure."""
+        failures = self._failures.setdefault(client, deque(maxlen=self._limit))
+        self._failures.move_to_end(client)
+        failures.append(now)
+        if len(failures) == self._limit and now - failures[0] <= self._window:
+            self._shut_out[client] = now + self._penalty
+            del self._failures[client]
+        while len(self._failures) > CLIENT_LIMIT:
+            self._failures.popitem(last=False)
+        while len(self._shut_out) > CLIENT_LIMIT:
+            del self._shut_out[next(iter(self._shut_out))]

@@ -1,0 +1,144 @@
+"""`shell`: what a command is given, and what its end means."""
+
+import asyncio
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shutterpost.actions import MisconfiguredError, Outcome, TemporaryError
+from shutterpost.actions.shell import Shell, arguments, filled
+from shutterpost.actions.store import Store
+from shutterpost.config.settings import Shell as Settings
+from shutterpost.config.values import Secret
+from shutterpost.model import Delivery, Photo, Shipment
+from tests.support import eventually
+
+SHOW = "import sys, json; json.dump([sys.argv[1:], sys.stdin.read()], open('out.json', 'a'))"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Outcome]:
+    def deliver(*cmd: str, stdin: str = "", timeout: float = 20.0, text: str = "body") -> Outcome:
+        path = tmp_path / "spooled"
+        path.write_bytes(b"photo")
+        photo = Photo(1, "A.JPG", "image/jpeg", 5, hashlib.sha256(b"photo").hexdigest(), path)
+        shipment = Shipment(
+            1, "me@x.y", "", ("a@b.c", "d@e.f"), "", "-subject", text, "", 0.0, (photo,)
+        )
+        delivery = Delivery(1, "key", "shell", ("a@b.c",), 1, 0.0, shipment, (photo,))
+
+        async def note(progress: dict[str, object]) -> None:
+            pytest.fail("there is nothing to note")
+
+        store = Store(tmp_path / "photos", Secret("s"))
+        shell = Shell(Settings(cmd, stdin, timeout), tmp_path, store.store)
+        return asyncio.run(shell.deliver(delivery, note))
+
+    return deliver
+
+
+def shown(tmp_path: Path) -> tuple[list[str], str]:
+    import json
+
+    arguments, stdin = json.loads((tmp_path / "out.json").read_text())
+    return arguments, stdin
+
+
+def test_a_command_gets_its_values_and_runs_in_the_configurations_folder(
+    run: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    outcome = run(
+        *(sys.executable, "-c", SHOW, "{sender}", "to={recipient}", "{filename}", "{subject}"),
+        stdin="From: {sender}\n{body} {unknown} {{body}}\n",
+    )
+    given, stdin = shown(tmp_path)
+    [stored] = (tmp_path / "photos").rglob("*.JPG")
+    assert given == ["me@x.y", "to=a@b.c", str(stored), " -subject"]
+    assert stdin == "From: me@x.y\nbody {unknown} {body}\n"
+    assert stored.read_bytes() == b"photo"
+    assert str(stored) in outcome.receipt
+
+
+def test_text_is_passed_as_it_is_after_two_dashes() -> None:
+    values = {"subject": "-rf", "body": "--help", "filename": "/x"}
+    assert arguments(["cmd", "--", "{subject}"], values) == ["cmd", "--", "-rf"]
+    assert arguments(["cmd", "{subject}", "{body}"], values) == ["cmd", " -rf", " --help"]
+    assert arguments(["cmd", "-m{body}", "--x={body}"], values) == [
+        "cmd",
+        "-m--help",
+        "--x=--help",
+    ]
+
+
+@given(st.text(), st.text())
+def test_a_value_is_never_more_than_its_argument(subject: str, body: str) -> None:
+    values = {"subject": subject, "body": body, "filename": "/x"}
+    template = ["cmd", "a{subject}b{body}", "{body}"]
+    found = arguments(template, values)
+    assert len(found) == 3
+    assert found[1] == f"a{subject}b{body}"
+    assert not found[2].startswith("-")
+    assert filled("{subject}", {"subject": "{body}", "body": "x"}) == "{body}"
+
+
+def test_no_shell_reads_it(run: Callable[..., Outcome], tmp_path: Path) -> None:
+    run(sys.executable, "-c", SHOW, "{body}", text="$(touch hacked); `touch hacked` | x > hacked")
+    assert shown(tmp_path)[0] == ["$(touch hacked); `touch hacked` | x > hacked"]
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_another_status_than_0_is_worth_another_try(run: Callable[..., Outcome]) -> None:
+    script = "import sys; print('one\\ntwo', file=sys.stderr); sys.exit(3)"
+    with pytest.raises(TemporaryError, match="ended with status 3: one / two"):
+        run(sys.executable, "-c", script)
+
+
+def test_only_the_end_of_what_it_said_is_kept(run: Callable[..., Outcome]) -> None:
+    script = "import sys; sys.stderr.write('x' * 5_000_000 + 'end'); sys.exit(1)"
+    with pytest.raises(TemporaryError) as error:
+        run(sys.executable, "-c", script)
+    assert len(str(error.value)) < 700
+    assert str(error.value).endswith("xend")
+
+
+def test_a_command_that_takes_too_long_is_ended_with_its_children(
+    run: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    script = f"echo $$ > {tmp_path}/pid; sleep 100 & wait"
+    with pytest.raises(TemporaryError, match=r"took over 0\.5 seconds"):
+        run("/bin/sh", "-c", script, timeout=0.5)
+    group = int((tmp_path / "pid").read_text())
+
+    def gone() -> bool:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    eventually(gone)
+
+
+def test_a_child_that_is_left_behind_does_not_hold_it_up(run: Callable[..., Outcome]) -> None:
+    run("/bin/sh", "-c", "sleep 3 & exit 0", timeout=2.0)
+
+
+def test_a_command_that_is_not_there_is_a_matter_of_configuration(
+    run: Callable[..., Outcome],
+) -> None:
+    with pytest.raises(MisconfiguredError, match=r"\./none\.sh cannot be run"):
+        run("./none.sh")
+
+
+def test_our_own_secrets_are_not_passed_on(
+    run: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHUTTERPOST_EMAIL_PASSWORD", "hunter2")
+    run("/bin/sh", "-c", "env > env.txt")
+    assert "hunter2" not in (tmp_path / "env.txt").read_text()
