@@ -1,6 +1,7 @@
 """Fixtures: a real server process, a real SMTP server."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,7 @@ class Server:
         if config:
             self.config.write_text(config)
         self.port = 0
+        self.page = 0
         self.start()
 
     @property
@@ -48,7 +50,8 @@ class Server:
 
     def start(self) -> None:
         """Start (again); returns once cameras can connect."""
-        command = [sys.executable, "-m", "shutterpost", "serve", "--listen", "127.0.0.1:0"]
+        command = [sys.executable, "-m", "shutterpost", "serve"]
+        command += ["--listen", "127.0.0.1:0", "--web", "127.0.0.1:0"]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SHUTTERPOST_")}
         environment.pop("CONFIG", None)
         with self.log.open("w") as log:
@@ -59,13 +62,14 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self.port = eventually(self._listening)
+        self.port = eventually(lambda: self._listening("cameras:"))
+        self.page = eventually(lambda: self._listening("page:"))
 
-    def _listening(self) -> int:
+    def _listening(self, what: str) -> int:
         assert self.process.poll() is None, self.output
-        for line in self.output.splitlines():
-            if line.startswith("cameras:"):
-                return int(line.split("http://127.0.0.1:")[1].split(",")[0])
+        for line in self.output.splitlines(keepends=True):
+            if line.startswith(what) and line.endswith("\n"):
+                return int(re.split("[,/]", line.split("http://127.0.0.1:")[1])[0])
         return 0
 
     def ask(self, data: bytes, close_sending: bool = False) -> Answer:

@@ -10,15 +10,16 @@ import shutterpost
 SOURCE = Path(shutterpost.__file__).parent
 
 LAYERS = (
-    ("model", "quirks", "threads"),
+    ("model", "quirks", "threads", "faults", "systemd", "logs"),
     ("wire",),
-    ("camera",),
-    ("config", "hosts"),
+    ("camera", "limits", "metrics", "disk"),
+    ("config", "hosts", "photos_folder", "connection"),
     ("routes", "actions", "spool", "secret"),
-    ("intake", "simulator", "limits", "connection"),
-    ("gateway", "couriers"),
-    ("doors",),
-    ("server", "check"),
+    ("intake", "simulator"),
+    ("gateway", "couriers", "upkeep"),
+    ("doors", "web"),
+    ("announce", "check"),
+    ("server",),
     ("commands",),
     ("cli",),
     ("__main__",),

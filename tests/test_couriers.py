@@ -15,9 +15,9 @@ from shutterpost.actions import (
     PermanentError,
     TemporaryError,
 )
-from shutterpost.couriers import COURIERS, MISCONFIGURED_RETRY, Couriers
+from shutterpost.couriers import COURIERS, PAUSE, Couriers, Patience
 from shutterpost.model import Delivery, Planned
-from shutterpost.spool import Draft, Spool
+from shutterpost.spool import Draft, Spool, pauses
 from shutterpost.spool.schema import deliveries
 
 
@@ -64,7 +64,7 @@ def run(
             1000.0, "a@b.c", "", ("d@e.f",), "", "", (("A.JPG", "image/jpeg", incoming.keep()),)
         )
         await spool.commit(draft, planned)
-        couriers = Couriers(spool, actions, 10.0, 86400.0, clock)
+        couriers = Couriers(spool, actions, Patience(10.0, 86400.0), clock)
         running = asyncio.create_task(couriers.run())
         await script(couriers, clock, spool)
         await couriers.stop(5.0)
@@ -140,14 +140,65 @@ def test_permanent_errors_fail_at_once_and_old_ones_are_given_up(tmp_path: Path)
     ]
 
 
-def test_a_misconfigured_or_unknown_action_waits(tmp_path: Path) -> None:
+def test_a_misconfigured_action_is_paused_and_tried_with_one_delivery(tmp_path: Path) -> None:
+    mood: list[Exception] = [MisconfiguredError("wrong password")]
+    attempts: list[int] = []
+
+    class Moody:
+        async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
+            attempts.append(delivery.id)
+            if mood:
+                raise mood[0]
+            return Outcome("done")
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        async def quiet() -> None:
+            await until(lambda: couriers._paused and not couriers._under_way)
+
+        await quiet()
+        [pause] = await spool.database.read(pauses.paused)
+        assert (pause.action, pause.since, pause.why) == ("one", 1000.0, "wrong password")
+        before = len(attempts)
+        assert before <= COURIERS // 2
+        clock.now += 10 * 86400  # longer than patience, which is not used up meanwhile
+        couriers.wake()
+        await until(lambda: len(attempts) == before + 1)
+        await quiet()
+        clock.now += PAUSE - 1
+        assert couriers._closed(clock.now) == {"one"}
+        clock.now += 1
+        mood[:] = [TemporaryError("busy")]
+        couriers.wake()
+        await until(lambda: not couriers._paused)
+        assert await spool.database.read(pauses.paused) == []
+        await until(lambda: set(attempts) == {1, 2, 3} and not couriers._under_way)
+
+    rows = run(tmp_path, {"one": Moody()}, [one()] * 3, script)
+    assert {(row.state, row.last_error) for row in rows} == {("waiting", "busy")}
+
+
+def test_after_a_restart_a_paused_action_is_tried_at_once(tmp_path: Path) -> None:
     async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
         await until(lambda: action.attempts and not couriers._under_way)
+        await couriers.stop(0.0)
+        again = Couriers(spool, {"one": action}, Patience(10.0, 86400.0), clock)
+        running = asyncio.create_task(again.run())
+        await until(lambda: len(action.attempts) == 2)
+        await again.stop(1.0)
+        await running
+        assert await spool.database.read(pauses.paused) == []
 
     action = Scripted(MisconfiguredError("wrong password"))
-    rows = run(tmp_path, {"one": action}, [one(), one("none")], script)
-    assert [(row.state, row.due) for row in rows] == [("waiting", 1000 + MISCONFIGURED_RETRY)] * 2
-    assert rows[1].last_error == "the configuration has no action none"
+    [row] = run(tmp_path, {"one": action}, [one()], script)
+    assert row.state == "done"
+
+
+def test_an_action_that_is_not_configured_any_more_is_paused(tmp_path: Path) -> None:
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: couriers._paused)
+
+    [row] = run(tmp_path, {}, [one("none")], script)
+    assert (row.state, row.last_error) == ("waiting", "the configuration has no action none")
 
 
 def test_no_action_takes_more_than_half_of_the_couriers(tmp_path: Path) -> None:
@@ -188,20 +239,16 @@ def test_stopping_lets_go_of_what_takes_too_long(tmp_path: Path) -> None:
     assert (row.state, row.attempts) == ("waiting", 1)
 
 
-def test_what_an_action_leaves_for_store_is_stored(tmp_path: Path) -> None:
-    class Leaving:
-        async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
-            return Outcome("done", delivery.photos)
+def test_what_an_action_leaves_for_store_is_stored_whatever_comes_of_it(tmp_path: Path) -> None:
+    async def leave(delivery: Delivery, note: Note) -> None:
+        await note({"step": 1}, delivery.photos)
+        raise PermanentError("the rest failed")
 
     storing = Scripted()
 
     async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
         await until(lambda: storing.attempts)
 
-    rows = run(
-        tmp_path,
-        {"email": Leaving(), "store": storing},
-        [Planned("email", ("d@e.f",), None)],
-        script,
-    )
-    assert [(row.action, row.state) for row in rows] == [("email", "done"), ("store", "done")]
+    actions: dict[str, Action] = {"email": Scripted(leave), "store": storing}
+    rows = run(tmp_path, actions, [Planned("email", ("d@e.f",), None)], script)
+    assert [(row.action, row.state) for row in rows] == [("email", "failed"), ("store", "done")]

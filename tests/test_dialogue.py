@@ -162,8 +162,10 @@ def test_continue_is_sent_when_it_is_waited_for(server: Server) -> None:
 
 
 def test_continue_is_not_sent_for_what_is_refused(server: Server) -> None:
-    request = b"POST /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
-    assert server.ask(request, close_sending=True).status == 404
+    request = (
+        b"PUT /social/columbus/email HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    )
+    assert server.ask(request, close_sending=True).status == 405
 
 
 @pytest.mark.parametrize(
@@ -303,7 +305,7 @@ def test_sigterm_does_not_wait_for_a_camera_that_sends_nothing(server: Server) -
 
 def test_two_servers_do_not_share_a_folder(server: Server) -> None:
     second = subprocess.run(
-        [sys.executable, "-m", "shutterpost", "serve", "--listen", "127.0.0.1:0"],
+        [sys.executable, "-m", "shutterpost", "serve", "--listen", "127.0.0.1:0", "--web", "off"],
         cwd=server.folder,
         capture_output=True,
         text=True,
@@ -315,7 +317,16 @@ def test_two_servers_do_not_share_a_folder(server: Server) -> None:
 
 def test_a_port_that_is_taken_is_told(server: Server, tmp_path: Path) -> None:
     second = subprocess.run(
-        [sys.executable, "-m", "shutterpost", "serve", "--listen", f"127.0.0.1:{server.port}"],
+        [
+            sys.executable,
+            "-m",
+            "shutterpost",
+            "serve",
+            "--listen",
+            f"127.0.0.1:{server.port}",
+            "--web",
+            "off",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

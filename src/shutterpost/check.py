@@ -13,6 +13,7 @@ from pathlib import Path
 
 from shutterpost.actions import DeliveryError
 from shutterpost.config import Config
+from shutterpost.photos_folder import PhotosFolder
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 
@@ -35,7 +36,7 @@ def checks(config: Config, offline: bool) -> Iterator[Result]:
     for warning in config.warnings:
         yield Result(WARN, "configuration", warning)
     yield from _folder("data", config.storage.data, config.storage.min_free)
-    yield from _folder("photos", config.storage.photos, config.storage.min_free)
+    yield from _photos(config)
     yield from _mail(config, offline)
     yield from _accounts(config, offline)
 
@@ -63,6 +64,15 @@ def _folder(what: str, folder: Path, min_free: int) -> Iterator[Result]:
         yield Result(FAIL, what, f"{folder}: only {room}, cameras are refused: {advice}")
     else:
         yield Result(OK, what, f"{folder}: writable, {room}")
+
+
+def _photos(config: Config) -> Iterator[Result]:
+    storage = config.storage
+    folder = PhotosFolder(storage.photos, storage.data, storage.min_free)
+    if folder.is_known and (trouble := folder.trouble(0)):
+        yield Result(FAIL, "photos", f"{trouble}: mount it, or free some space")
+        return
+    yield from _folder("photos", storage.photos, storage.min_free)
 
 
 def _mail(config: Config, offline: bool) -> Iterator[Result]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from shutterpost import __version__
-from shutterpost.commands import camera, cameras, check, hosts, init, login, serve
+from shutterpost.commands import camera, cameras, check, hosts, init, login, queue, serve
 from shutterpost.commands.options import USAGE_ERROR
 from shutterpost.config import ConfigError
 
@@ -18,6 +18,7 @@ _COMMANDS = {
     "cameras": cameras,
     "camera": camera,
     "login": login,
+    "queue": queue,
 }
 
 

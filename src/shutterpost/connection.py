@@ -43,8 +43,10 @@ class Body:
             await self._connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         data, self._rest = self._rest, b""
         while True:
-            for piece in framing.feed(data):
-                yield piece
+            pieces = list(framing.feed(data))
+            if pieces:
+                yield pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self.quirks |= framing.quirks
             if framing.complete:
                 self._connection.request_complete = True
                 return

@@ -2,16 +2,19 @@
 
 The next attempt is written down when a delivery is claimed, before any network is
 touched, so a crash at any moment repairs itself. What a courier is still delivering is
-never due again, however long it takes.
+never due again, however long it takes. An action that cannot work as configured is
+paused with all its deliveries, and tried with one of them now and then.
 """
 
 import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
+from shutterpost import faults
 from shutterpost.actions import (
     Action,
     DeliveryError,
@@ -20,16 +23,25 @@ from shutterpost.actions import (
     PermanentError,
     TemporaryError,
 )
-from shutterpost.model import Delivery, Planned
-from shutterpost.spool import Spool
+from shutterpost.logs import Steps
+from shutterpost.model import Delivery, Photo, Planned
+from shutterpost.spool import Spool, pauses
 
 log = logging.getLogger(__name__)
 
 COURIERS = 4
 """Deliveries under way at once."""
-MISCONFIGURED_RETRY = 900.0
-"""Seconds until a delivery whose action is misconfigured is tried again."""
+PAUSE = 900.0
+"""Seconds until an action that cannot work as configured is tried again."""
 _LOOK_AGAIN = 2.0  # seconds after which another process may have changed the queue
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When failed deliveries are tried again and given up, in seconds."""
+
+    first_retry: float
+    give_up: float
 
 
 class Couriers:
@@ -39,16 +51,19 @@ class Couriers:
         self,
         spool: Spool,
         actions: Mapping[str, Action],
-        first_retry: float,
-        give_up: float,
+        patience: Patience,
         clock: Callable[[], float],
+        delivered: Callable[[str, str], None] = lambda action, result: None,
     ) -> None:
+        """`delivered` is told each attempt's action and result, for the metrics."""
         self._spool = spool
         self._actions = actions
-        self._first_retry = first_retry
-        self._give_up = give_up
+        self._patience = patience
         self._clock = clock
+        self._delivered = delivered
         self._under_way: dict[int, tuple[Delivery, asyncio.Task[None]]] = {}
+        self._paused: dict[str, float] = {}
+        """Paused actions, and when each may be tried."""
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -57,18 +72,20 @@ class Couriers:
         self._wake.set()
 
     async def run(self) -> None:
-        """Deliver until `stop`."""
+        """Deliver until `stop`. What was paused before a restart is tried at once."""
+        for pause in await self._spool.database.read(pauses.paused):
+            self._paused[pause.action] = 0.0
         while not self._stopping:
             self._wake.clear()
             try:
                 if len(self._under_way) < COURIERS and await self._start_one():
                     continue
-                pause = await self._pause()
+                wait = await self._until_due()
             except Exception:  # a full disk, say: cameras are still to be answered
                 log.exception("the queue cannot be read")
-                pause = _LOOK_AGAIN
+                wait = _LOOK_AGAIN
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                await asyncio.wait_for(self._wake.wait(), wait)
 
     async def stop(self, grace: float) -> None:
         """Start no more; give what is under way `grace` seconds, then let go of it."""
@@ -85,10 +102,13 @@ class Couriers:
         now = self._clock()
         jitter = random.uniform(1.0, 1.1)  # noqa: S311 (spreads retries, guards nothing)
         delivery = await self._spool.claim(
-            now, self._first_retry, jitter, set(self._under_way), self._full()
+            now, self._patience.first_retry, jitter, set(self._under_way), self._closed(now)
         )
         if delivery is None:
             return False
+        faults.point("claimed")
+        if delivery.action in self._paused:  # one delivery alone tries it
+            self._paused[delivery.action] = now + PAUSE
         task = asyncio.create_task(self._deliver(delivery))
         self._under_way[delivery.id] = (delivery, task)
         task.add_done_callback(lambda _: self._done(delivery))
@@ -100,69 +120,115 @@ class Couriers:
             log.error("delivery %d: its result could not be kept", delivery.id, exc_info=error)
         self.wake()
 
-    def _full(self) -> set[str]:
-        """Actions that have half of the couriers already: the others are kept free."""
+    def _closed(self, now: float) -> set[str]:
+        """Actions that take nothing now: half of the couriers have each, or it is paused."""
         counts = Counter(delivery.action for delivery, _ in self._under_way.values())
-        return {action for action, count in counts.items() if count >= COURIERS // 2}
+        full = {action for action, count in counts.items() if count >= COURIERS // 2}
+        return full | {action for action, until in self._paused.items() if until > now}
 
-    async def _pause(self) -> float:
+    async def _until_due(self) -> float:
         if len(self._under_way) >= COURIERS:
             return _LOOK_AGAIN
-        due = await self._spool.next_due(set(self._under_way), self._full())
-        return _LOOK_AGAIN if due is None else max(0.0, min(_LOOK_AGAIN, due - self._clock()))
+        now = self._clock()
+        due = await self._spool.next_due(set(self._under_way), self._closed(now))
+        return _LOOK_AGAIN if due is None else max(0.0, min(_LOOK_AGAIN, due - now))
 
     async def _deliver(self, delivery: Delivery) -> None:
-        where = f"shipment {delivery.shipment.id}: delivery {delivery.id} to {delivery.action}"
+        step = _steps(delivery)
         try:
             outcome = await self._attempt(delivery)
-        except PermanentError as error:
-            log.error("%s failed: %s", where, error)
-            await self._spool.fail(delivery, str(error), self._clock())
         except MisconfiguredError as error:
-            log.error("%s cannot work as configured: %s", where, error)
-            due = self._clock() + MISCONFIGURED_RETRY
-            await self._spool.postpone(delivery, str(error), due)
+            await self._pause(delivery, str(error))
+            return
+        except PermanentError as error:
+            self._delivered(delivery.action, "failed")
+            step.error("failed: %s", error)
+            await self._write(self._spool.fail, delivery, str(error), self._clock())
         except DeliveryError as error:
-            await self._again(delivery, where, error)
+            await self._again(delivery, error)
         except Exception as error:
-            log.exception("%s met an unknown error", where)
-            await self._again(delivery, where, error)
+            step.exception("met an unknown error")
+            await self._again(delivery, error)
         else:
-            log.info("%s: done: %s", where, " ".join(outcome.receipt.split()))
-            await self._finish(delivery, outcome)
+            self._delivered(delivery.action, "done")
+            await self._write(self._spool.finish, delivery, outcome.receipt, self._clock())
+            faults.point("finished")
+            step.info("done: %s", " ".join(outcome.receipt.split()))
+        await self._resume(delivery.action)
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         action = self._actions.get(delivery.action)
         if action is None:
             raise MisconfiguredError(f"the configuration has no action {delivery.action}")
 
-        async def note(progress: dict[str, object]) -> None:
-            await self._spool.note(delivery, progress)
+        async def note(progress: dict[str, object], store: Sequence[Photo] = ()) -> None:
+            photos = delivery.shipment.photos
+            also = [Planned("store", delivery.recipients, photos.index(photo)) for photo in store]
+            for photo in store:
+                _steps(delivery).warning("%s is too large for a mail, stored instead", photo.name)
+            await self._spool.note(delivery, progress, also, self._clock())
+            if also:
+                self.wake()
 
-        return await action.deliver(delivery, note)
+        faults.point("delivering")
+        outcome = await action.deliver(delivery, note)
+        faults.point("delivered")
+        return outcome
 
-    async def _again(self, delivery: Delivery, where: str, error: Exception) -> None:
+    async def _pause(self, delivery: Delivery, why: str) -> None:
+        """The action takes nothing until it is tried again."""
+        now = self._clock()
+        self._delivered(delivery.action, "paused")
+        self._paused[delivery.action] = now + PAUSE
+        await self._write(self._spool.postpone, delivery, why, now, now)
+        new = await self._spool.database.write(
+            lambda connection: pauses.pause(connection, delivery.action, why, now)
+        )
+        if new:
+            _steps(delivery).error(
+                "%s cannot work as configured and is PAUSED, with all its deliveries; correct "
+                "the configuration and restart (it is tried every %d minutes): %s",
+                delivery.action,
+                PAUSE // 60,
+                why,
+            )
+
+    async def _resume(self, action: str) -> None:
+        """The action works, as far as its configuration goes."""
+        if action in self._paused:
+            now = self._clock()
+            await self._spool.database.write(
+                lambda connection: pauses.resume(connection, [action], now)
+            )
+            self._paused.pop(action, None)
+            log.warning("%s works again", action)
+
+    async def _again(self, delivery: Delivery, error: Exception) -> None:
         now = self._clock()
         why = str(error) or type(error).__name__
-        if now - delivery.created >= self._give_up:
-            log.error("%s failed, and is given up: %s", where, why)
-            await self._spool.fail(delivery, why, now)
+        if now - delivery.patient_since >= self._patience.give_up:
+            self._delivered(delivery.action, "failed")
+            _steps(delivery).error("failed, and is given up: %s", why)
+            await self._write(self._spool.fail, delivery, why, now)
             return
-        log.warning(
-            "%s failed (attempt %d), will be tried again: %s", where, delivery.attempts, why
-        )
+        self._delivered(delivery.action, "retried")
+        step = _steps(delivery)
+        step.warning("failed (attempt %d), will be tried again: %s", delivery.attempts, why)
         wait = error.retry_after if isinstance(error, TemporaryError) else None
-        await self._spool.postpone(delivery, why, None if wait is None else now + wait)
+        due = None if wait is None else now + wait
+        await self._write(self._spool.postpone, delivery, why, now, due)
 
-    async def _finish(self, delivery: Delivery, outcome: Outcome) -> None:
-        also = []
-        for photo in outcome.store:
-            log.warning(
-                "shipment %d: %s is too large for a mail and is stored instead",
-                delivery.shipment.id,
-                photo.name,
-            )
-            index = delivery.shipment.photos.index(photo)
-            also.append(Planned("store", delivery.recipients, index))
-        await self._spool.finish(delivery, outcome.receipt, self._clock(), also)
-        self.wake()
+    async def _write(self, result: Callable[..., Awaitable[None]], *about: object) -> None:
+        """Write a result down, however long the disk is full: it must not be delivered twice."""
+        while True:
+            try:
+                return await result(*about)
+            except Exception as error:
+                if self._stopping:
+                    raise
+                log.error("a result cannot be written down, trying again: %s", error)
+                await asyncio.sleep(_LOOK_AGAIN)
+
+
+def _steps(delivery: Delivery) -> Steps:
+    return Steps(log, delivery.shipment.id, f"delivery {delivery.id} to {delivery.action}")

@@ -16,12 +16,14 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+from shutterpost import faults
 from shutterpost.camera import replies
 from shutterpost.config.values import Address, Network
 from shutterpost.connection import Body, Connection, Disconnected
 from shutterpost.quirks import Sightings
 from shutterpost.wire.http import HeadReader, Refused, Request
 from shutterpost.wire.reply import Reply
+from shutterpost.wire.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ CONNECTION_LIMIT = 1000
 """The most connections at once."""
 
 _BACKLOG = 512
+_SHOWN_LIMIT = 200  # bytes of what a client says that go into a line of the log
 _OTHER_FILES = 100  # descriptors for the database, deliveries and the page
 
 _SESSION_KEY = re.compile("[0-9a-f]{32}")
@@ -79,6 +82,7 @@ class CameraDoor:
         """Accept no more, and give what is on the wire `grace` seconds to finish."""
         if self._accepting is not None:
             self._accepting.cancel()
+            await asyncio.gather(self._accepting, return_exceptions=True)
         if self._listener is not None:
             self._listener.close()
         waiting = {c.task for c in self._connections if c.task and not c.replied and c.received}
@@ -127,6 +131,7 @@ class CameraDoor:
             reply = await self._exchange(connection)
             if reply is not None:
                 await connection.send(reply)
+                faults.point("replied")
                 connection.replied = True
                 await connection.finish()
         except Disconnected as error:
@@ -155,7 +160,8 @@ class CameraDoor:
             reply = await self._answer(request, body, connection.client)
         except Refused as refused:
             reply = replies.error(refused)
-            log.warning("%s: refused: %d %s", connection.client, refused.status, refused.why)
+            why = one_line(refused.why, _SHOWN_LIMIT)
+            log.warning("%s: refused: %d %s", connection.client, refused.status, why)
         except Disconnected:
             raise
         except Exception as error:
@@ -197,7 +203,7 @@ class CameraDoor:
 
 def _shown(path: str) -> str:
     """A path for the log: without control characters, and with session keys cut."""
-    return _SESSION_KEY.sub(lambda key: key[0][:6] + "…", ascii(path)[1:-1])
+    return one_line(_SESSION_KEY.sub(lambda key: key[0][:6] + "…", path), _SHOWN_LIMIT)
 
 
 def _trouble(client: str, error: Exception) -> Refused:
@@ -205,6 +211,9 @@ def _trouble(client: str, error: Exception) -> Refused:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("%s: the disk is full", client)
         return Refused(503, "the disk is full")
+    if isinstance(error, OSError) and error.errno == errno.EAGAIN:
+        log.error("%s: the database is busy", client)
+        return Refused(503, "the database is busy")
     log.error("%s: an error of our own", client, exc_info=error)
     return Refused(500, "an error of the server, see its log")
 

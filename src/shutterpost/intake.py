@@ -41,6 +41,8 @@ class EmailIntake:
         self._arrived: list[tuple[str, str, Incoming]] = []
         self._into: Incoming | None = None
         self.quirks: set[str] = self._multipart.quirks
+        self.size = 0
+        """Bytes of all photos so far."""
 
     def feed(self, data: bytes) -> None:
         """Take more of the body. Raises Refused, or OSError from the disk."""
@@ -93,6 +95,7 @@ class EmailIntake:
             if self._into.size + len(data) > self._max_upload:
                 raise Refused(413, f"a file is over the limit of {self._max_upload} bytes")
             self._into.write(data)
+            self.size += len(data)
         elif self._message_data is not None:
             if len(self._message_data) + len(data) > MESSAGE_LIMIT:
                 raise Refused(413, f"the e-mail's message is over {MESSAGE_LIMIT} bytes")

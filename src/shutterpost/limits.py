@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque
 
+HOUR = 3600.0
 CLIENT_LIMIT = 10_000
 """The most clients that are remembered; the oldest are forgotten."""
 
@@ -35,3 +36,24 @@ class Tries:
             self._failures.popitem(last=False)
         while len(self._shut_out) > CLIENT_LIMIT:
             del self._shut_out[next(iter(self._shut_out))]
+
+
+class Hourly:
+    """How much one client may do in an hour."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._done: OrderedDict[str, deque[tuple[float, int]]] = OrderedDict()
+
+    def take(self, client: str, amount: int, now: float) -> bool:
+        """Count `amount` for a client, unless that is more than it may; whether it was."""
+        done = self._done.setdefault(client, deque())
+        self._done.move_to_end(client)
+        while done and done[0][0] <= now - HOUR:
+            done.popleft()
+        if sum(number for _, number in done) + amount > self._limit:
+            return False
+        done.append((now, amount))
+        while len(self._done) > CLIENT_LIMIT:
+            self._done.popitem(last=False)
+        return True

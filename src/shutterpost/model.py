@@ -56,7 +56,8 @@ class Delivery:
     """One shipment, or one photo of it, to one action.
 
     `key` is stable over attempts and restarts and unique for ever: far ends recognise a
-    repeated delivery by it. `progress` is what the action noted down in earlier attempts.
+    repeated delivery by it. `patient_since` is when the time began after which it is
+    given up. `progress` is what the action noted down in earlier attempts.
     """
 
     id: int
@@ -64,7 +65,7 @@ class Delivery:
     action: str
     recipients: tuple[str, ...]
     attempts: int
-    created: float
+    patient_since: float
     shipment: Shipment
     photos: tuple[Photo, ...]
     progress: dict[str, object] = field(default_factory=dict)

@@ -92,6 +92,16 @@ _LEDGER = (
         "inferred from the missing close-delimiter: the camera miscounts the end",
     ),
     Quirk(
+        "multipart-stray-line",
+        "a line in a part's header that is not a field",
+        "none seen; the part can be read without it",
+    ),
+    Quirk(
+        "unreadable-receiver",
+        "an e-mail one of whose receivers is no address; the others get it",
+        "inferred: people type addresses on a camera's screen",
+    ),
+    Quirk(
         "broken-xml",
         "XML that is not well-formed, read as far as its fields can be found",
         "capture: stray text between the elements of a login",

@@ -18,8 +18,13 @@ def folder_secret(storage: Storage) -> Secret:
     file = storage.data / "secret"
     if not file.exists():
         storage.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_new(file, secrets.token_urlsafe(32) + "\n")
+        _write_new(file, fresh() + "\n")
     return Secret(file.read_text("ascii").strip())
+
+
+def fresh() -> str:
+    """A new secret."""
+    return secrets.token_urlsafe(32)
 
 
 def _write_new(file: Path, text: str) -> None:

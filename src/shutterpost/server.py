@@ -7,19 +7,26 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from shutterpost import __version__
+from shutterpost import logs, systemd
 from shutterpost.actions import Action, store
+from shutterpost.announce import announce, cannot_listen
 from shutterpost.config import Config
-from shutterpost.config.values import PRIVATE, Address, Secret
-from shutterpost.couriers import Couriers
+from shutterpost.config.values import Secret
+from shutterpost.couriers import Couriers, Patience
 from shutterpost.doors import CameraDoor
 from shutterpost.gateway import Gateway
-from shutterpost.quirks import Sightings
+from shutterpost.metrics import Metrics
+from shutterpost.photos_folder import PhotosFolder
 from shutterpost.secret import folder_secret
 from shutterpost.spool import AlreadyRunning, NewerDatabase, Spool
+from shutterpost.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from shutterpost.web.page import Page
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +40,10 @@ class CannotStart(Exception):
     """The server cannot start; the message says what to do."""
 
 
-def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. Raises CannotStart."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
-    )
+def serve(config: Config, log_format: str = "text") -> None:
+    """Serve until SIGTERM or SIGINT; does not return. Raises CannotStart."""
+    logs.start(log_format)
     asyncio.run(_serve(config))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A thread may hang for a minute in a far end's silence, and would be waited for.
-    os._exit(0)
 
 
 async def _serve(config: Config) -> None:
@@ -51,30 +52,63 @@ async def _serve(config: Config) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     spool = Spool(config.storage.data)
     secret, leftovers = _prepare(config, spool)
-    sightings = Sightings()
+    metrics = Metrics()
     couriers = Couriers(
         spool,
         actions(config, secret),
-        config.delivery.first_retry,
-        config.delivery.give_up,
+        Patience(config.delivery.first_retry, config.delivery.give_up),
         time.time,
+        metrics.delivered,
     )
-    gateway = Gateway(config, spool, time.time, couriers.wake)
-    door = CameraDoor(gateway.answer, sightings, config.server.allow, config.server.idle_timeout)
+    gateway = Gateway(config, spool, metrics, time.time, couriers.wake)
+    door = CameraDoor(
+        gateway.answer, metrics.quirks, config.server.allow, config.server.idle_timeout
+    )
     try:
         listening = door.open(config.server.listen)
+        page = await _open_page(config, spool, metrics)
+    except CannotStart:
+        spool.close()
+        raise
     except OSError as error:
         spool.close()
-        raise CannotStart(_cannot_listen(config.server.listen, error)) from None
-    _announce(config, listening, leftovers)
-    delivering = asyncio.create_task(couriers.run())
-    delivering.add_done_callback(lambda _: stop.set())
+        raise CannotStart(cannot_listen(config.server.listen, error, "[server] listen")) from None
+    announce(config, listening, page, leftovers)
+    background = [
+        asyncio.create_task(couriers.run()),
+        asyncio.create_task(Upkeep(config, spool, time.time).run()),
+        asyncio.create_task(systemd.watchdog()),
+    ]
+    background[0].add_done_callback(lambda _: stop.set())
+    systemd.notify("READY=1")
     await stop.wait()
     log.info("stopping")
+    systemd.notify("STOPPING=1")
     await door.close(STOP_CAMERAS)
     await couriers.stop(STOP_COURIERS)
+    await background[0]
+    for task in background[1:]:
+        task.cancel()
+    if page is not None:
+        await page.close()
     spool.close()
-    await delivering
+    logging.shutdown()
+    sys.stdout.flush()
+    # A thread may hang for a minute in a far end's silence; asyncio.run would wait for it.
+    os._exit(0)
+
+
+async def _open_page(config: Config, spool: Spool, metrics: Metrics) -> "Page | None":
+    if config.web.listen is None:
+        return None
+    from shutterpost.web.page import Page
+
+    page = Page(config, spool, metrics)
+    try:
+        await page.open(config.web.listen)
+    except OSError as error:
+        raise CannotStart(cannot_listen(config.web.listen, error, "[web] listen")) from None
+    return page
 
 
 def actions(config: Config, secret: Secret) -> dict[str, Action]:
@@ -91,8 +125,12 @@ def actions(config: Config, secret: Secret) -> dict[str, Action]:
     return made
 
 
+def _photos(config: Config) -> PhotosFolder:
+    return PhotosFolder(config.storage.photos, config.storage.data, config.storage.min_free)
+
+
 def _store(config: Config, secret: Secret, instance: str) -> Action:
-    return store.Store(config.storage.photos, secret, instance)
+    return store.Store(_photos(config), secret, instance)
 
 
 def _email(config: Config, secret: Secret, instance: str) -> Action:
@@ -110,7 +148,7 @@ def _mastodon(config: Config, secret: Secret, instance: str) -> Action:
 def _shell(config: Config, secret: Secret, instance: str) -> Action:
     from shutterpost.actions.shell import Shell
 
-    keeping = store.Store(config.storage.photos, secret)
+    keeping = store.Store(_photos(config), secret)
     return Shell(config.shell[instance], config.folder, keeping.store)
 
 
@@ -133,7 +171,7 @@ def _prepare(config: Config, spool: Spool) -> tuple[Secret, int]:
     """Make the folders and open the spool. Raises CannotStart."""
     try:
         leftovers = spool.open()
-        config.storage.photos.mkdir(parents=True, exist_ok=True)
+        _photos(config).prepare()
         leftovers += store.clean(config.storage.photos)
         return folder_secret(config.storage), leftovers
     except OSError as error:
@@ -142,43 +180,3 @@ def _prepare(config: Config, spool: Spool) -> tuple[Secret, int]:
         raise CannotStart(str(error)) from None
     except DBAPIError as error:
         raise CannotStart(f"{spool.database.path}: {error.orig}") from None
-
-
-def _announce(config: Config, listening: Address, leftovers: int) -> None:
-    """The first lines of output: what runs, where, and for whom."""
-    source = "no configuration file, built-in defaults"
-    if config.source is not None:
-        kind = " (a samsung-nx-emailservice configuration)" if config.reference_dialect else ""
-        source = f"{config.source}{kind}"
-    lines = [f"Shutterpost {__version__}: {source}"]
-    lines += [f"warning:   {warning}" for warning in config.warnings]
-    lines += [
-        f"cameras:   http://{listening}, from {_networks(config)}",
-        f"senders:   {', '.join(config.senders)}",
-        f"data:      {config.storage.data}",
-        f"photos:    {config.storage.photos}",
-        f"mail:      {_mail(config)}",
-    ]
-    if leftovers:
-        lines.append(f"cleaned:   {leftovers} unfinished files of an earlier run")
-    print("\n".join(lines), flush=True)
-
-
-def _networks(config: Config) -> str:
-    allow = config.server.allow
-    return "private networks" if allow == PRIVATE else ", ".join(map(str, allow))
-
-
-def _mail(config: Config) -> str:
-    if config.email.host:
-        return f"through {config.email.host}:{config.email.port}"
-    return "no SMTP server is configured ([email] host): e-mails are stored in photos instead"
-
-
-def _cannot_listen(address: Address, error: OSError) -> str:
-    advice = {
-        "Address already in use": "another program uses this port: stop it, or choose another",
-        "Permission denied": "ports below 1024 need a privilege: see docs/port-80.md",
-    }
-    what = os.strerror(error.errno) if error.errno else str(error)
-    return f"cannot listen on {address}: {what}. {advice.get(what, 'see [server] listen')}"

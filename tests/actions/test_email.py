@@ -2,9 +2,12 @@
 
 import asyncio
 import copy
+import dataclasses
 import hashlib
+import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +41,19 @@ class Attempt:
             7, "Camera@samsungcamera.com", "Anna", TO, "", "Subject", text, "", 1e9, self.photos
         )
         self.progress: dict[str, object] = {}
+        self.stored: list[Photo] = []
 
-    def run(self, settings: Settings, sender: str = "") -> Outcome:
-        delivery = Delivery(
+    def delivery(self) -> Delivery:
+        return Delivery(
             1, "0123abcd", "email", TO, 1, 1e9, self.shipment, self.photos, self.progress
         )
 
-        async def note(progress: dict[str, object]) -> None:
-            self.progress = copy.deepcopy(progress)
+    async def note(self, progress: dict[str, object], store: Sequence[Photo] = ()) -> None:
+        self.progress = copy.deepcopy(progress)
+        self.stored += store
 
-        return asyncio.run(Email(settings).deliver(delivery, note))
+    def run(self, settings: Settings) -> Outcome:
+        return asyncio.run(Email(settings).deliver(self.delivery(), self.note))
 
 
 @pytest.fixture
@@ -78,7 +84,6 @@ def test_one_mail_to_all_recipients(smarthost: Smarthost, settings: Make, tmp_pa
     found = [(part.get_filename(), part.get_content()) for part in message.iter_attachments()]
     assert found == [("SAM_1.JPG", b"\x01" * 5000), ("SAM_2.JPG", b"\x02" * 7)]
     assert "<0123abcd.1@example.net>" in outcome.receipt
-    assert outcome.store == ()
 
 
 @pytest.mark.parametrize(
@@ -130,8 +135,8 @@ def test_what_is_too_large_for_any_mail_is_stored_and_the_mail_says_so(
     smarthost: Smarthost, settings: Make, tmp_path: Path
 ) -> None:
     attempt = Attempt(tmp_path, (1000, 900_000))
-    outcome = attempt.run(settings(max_size=100_000))
-    assert outcome.store == (attempt.photos[1],)
+    attempt.run(settings(max_size=100_000))
+    assert attempt.stored == [attempt.photos[1]]
     [mail] = smarthost.inbox.mails
     assert [part.get_filename() for part in mail.message.iter_attachments()] == ["SAM_1.JPG"]
     body = mail.message.get_body()
@@ -143,7 +148,8 @@ def test_a_mail_goes_out_even_if_nothing_fits(
     smarthost: Smarthost, settings: Make, tmp_path: Path
 ) -> None:
     attempt = Attempt(tmp_path, (900_000,))
-    assert attempt.run(settings(max_size=100_000)).store == attempt.photos
+    attempt.run(settings(max_size=100_000))
+    assert tuple(attempt.stored) == attempt.photos
     assert len(smarthost.inbox.mails) == 1
 
 
@@ -181,6 +187,110 @@ def test_a_refused_recipient_is_told_and_the_others_have_their_mail_once(
         with pytest.raises(PermanentError, match=r"b@example.org is refused: 550 no such user; "):
             attempt.run(settings())
     assert [mail.recipients for mail in smarthost.inbox.mails] == [[TO[0]]]
+
+
+def test_one_deferred_recipient_holds_up_no_other_mail(
+    smarthost: Smarthost, settings: Make, tmp_path: Path
+) -> None:
+    smarthost.inbox.refuse["b@example.org"] = "451 later"
+    attempt = Attempt(tmp_path, (30_000, 30_000))
+    with pytest.raises(TemporaryError):
+        attempt.run(settings(max_size=60_000))
+    assert [mail.recipients for mail in smarthost.inbox.mails] == [[TO[0]], [TO[0]]]
+
+
+def test_a_photo_that_is_too_large_is_stored_whoever_is_refused(
+    smarthost: Smarthost, settings: Make, tmp_path: Path
+) -> None:
+    smarthost.inbox.refuse["b@example.org"] = "550 no such user"
+    attempt = Attempt(tmp_path, (1000, 900_000))
+    with pytest.raises(PermanentError):
+        attempt.run(settings(max_size=100_000))
+    assert attempt.stored == [attempt.photos[1]]
+
+
+def test_what_the_server_finds_too_large_is_stored(
+    smarthost: Smarthost, settings: Make, tmp_path: Path
+) -> None:
+    smarthost.inbox.refuse_data = ["552 too large"]
+    attempt = Attempt(tmp_path, (1000,))
+    with pytest.raises(PermanentError, match="552 too large"):
+        attempt.run(settings())
+    assert tuple(attempt.stored) == attempt.photos
+
+
+def test_a_damaged_photo_is_never_mailed_as_if_it_were_whole(
+    smarthost: Smarthost, settings: Make, tmp_path: Path
+) -> None:
+    attempt = Attempt(tmp_path, (500_000,))
+    attempt.photos[0].path.write_bytes(b"half")
+    with pytest.raises(PermanentError, match=r"SAM_1\.JPG is damaged: 4 of 500000 bytes"):
+        attempt.run(settings())
+    assert smarthost.inbox.mails == []
+
+
+@pytest.mark.parametrize("what", ["username", "password"])
+def test_a_login_beyond_ascii_is_a_matter_of_configuration(
+    smarthost: Smarthost, settings: Make, tmp_path: Path, what: str
+) -> None:
+    smarthost.stop()
+    port = smarthost.start(auth_require_tls=False, authenticator=authenticator)
+    login = {"username": "me", "password": Secret("pässwörd")}
+    if what == "username":
+        login = {"username": "mé", "password": Secret("right")}
+    with pytest.raises(MisconfiguredError, match="plain ASCII") as error:
+        Attempt(tmp_path, (1,)).run(settings(port=port, **login))
+    assert "ä" not in str(error.value)
+
+
+def test_a_sender_beyond_ascii_is_told(settings: Make, tmp_path: Path) -> None:
+    attempt = Attempt(tmp_path, (1,))
+    attempt.shipment = dataclasses.replace(attempt.shipment, sender="카메라@x.org")
+    with pytest.raises(PermanentError, match=r"set \[email\] from"):
+        attempt.run(settings())
+
+
+def test_a_mail_that_is_given_up_half_way_is_not_ended_as_if_it_were_whole(
+    tmp_path: Path,
+) -> None:
+    heard = bytearray()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def silent_after_some_data() -> None:
+        client, _ = listener.accept()
+        with client:
+            client.sendall(b"220 hi\r\n")
+            while b"DATA\r\n" not in heard:
+                heard.extend(client.recv(4096))
+                if not heard.endswith(b"DATA\r\n"):
+                    client.sendall(b"250 ok\r\n")
+            client.sendall(b"354 go\r\n")
+            heard.extend(client.recv(100_000))
+            started.set()
+            go_on.wait(20)
+            while piece := client.recv(1 << 20):
+                heard.extend(piece)
+
+    started, go_on = threading.Event(), threading.Event()
+    server = threading.Thread(target=silent_after_some_data)
+    server.start()
+    attempt = Attempt(tmp_path, (12_000_000,))
+    settings = Settings(host="127.0.0.1", port=listener.getsockname()[1], security="none")
+    delivery = attempt.delivery()
+
+    async def give_up() -> None:
+        task = asyncio.create_task(Email(settings).deliver(delivery, attempt.note))
+        await asyncio.to_thread(started.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(give_up())
+    go_on.set()
+    server.join()
+    listener.close()
+    assert b"QUIT" not in heard.upper()[-1000:]
+    assert not heard.endswith(b"\r\n.\r\n")
 
 
 def test_refusals_of_the_whole_mail(smarthost: Smarthost, settings: Make, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -54,7 +55,7 @@ class Attempt:
             copy.deepcopy(self.progress),
         )
 
-        async def note(progress: dict[str, object]) -> None:
+        async def note(progress: dict[str, object], store: Sequence[Photo] = ()) -> None:
             self.progress = copy.deepcopy(progress)
 
         return asyncio.run(Mastodon(self.settings, poll=0.01).deliver(delivery, note))

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from shutterpost.actions.store import Store
 from shutterpost.config.settings import Shell as Settings
 from shutterpost.config.values import Secret
 from shutterpost.model import Delivery, Photo, Shipment
+from shutterpost.photos_folder import PhotosFolder
 from tests.support import eventually
 
 SHOW = "import sys, json; json.dump([sys.argv[1:], sys.stdin.read()], open('out.json', 'a'))"
@@ -33,10 +34,12 @@ def run(tmp_path: Path) -> Callable[..., Outcome]:
         )
         delivery = Delivery(1, "key", "shell", ("a@b.c",), 1, 0.0, shipment, (photo,))
 
-        async def note(progress: dict[str, object]) -> None:
+        async def note(progress: dict[str, object], store: Sequence[Photo] = ()) -> None:
             pytest.fail("there is nothing to note")
 
-        store = Store(tmp_path / "photos", Secret("s"))
+        folder = PhotosFolder(tmp_path / "photos", tmp_path, 0)
+        folder.prepare()
+        store = Store(folder, Secret("s"))
         shell = Shell(Settings(cmd, stdin, timeout), tmp_path, store.store)
         return asyncio.run(shell.deliver(delivery, note))
 

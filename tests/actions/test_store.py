@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from shutterpost.actions import Outcome, TemporaryError
 from shutterpost.actions.store import Store, clean
 from shutterpost.config.values import Secret
 from shutterpost.model import Delivery, Photo, Shipment
+from shutterpost.photos_folder import PhotosFolder
 from tests.support import eventually, need
 
 SENDER = "Camera@samsungcamera.com"
@@ -32,17 +33,26 @@ def photo(tmp_path: Path) -> Callable[..., Photo]:
 
 
 def store(folder: Path, photo: Photo, instance: str = "", sender: str = SENDER) -> Path:
-    return Store(folder, SECRET, instance).store(photo, sender)
+    return Store(known(folder), SECRET, instance).store(photo, sender)
+
+
+def known(path: Path) -> PhotosFolder:
+    """A photos folder that was prepared, as at a server's start."""
+    data = path.parent / f"{path.name}-data"
+    data.mkdir(exist_ok=True)
+    folder = PhotosFolder(path, data, 0)
+    folder.prepare()
+    return folder
 
 
 def test_a_photo_lands_in_its_senders_folder(tmp_path: Path, photo: Callable[..., Photo]) -> None:
     shipment = Shipment(1, SENDER, "", ("a@b.c",), "", "", "", "", 0.0, (photo(),))
     delivery = Delivery(1, "key", "store", ("a@b.c",), 1, 0.0, shipment, (photo(),))
 
-    async def note(progress: dict[str, object]) -> None:
+    async def note(progress: dict[str, object], store: Sequence[Photo] = ()) -> None:
         pytest.fail("there is nothing to note")
 
-    outcome = asyncio.run(Store(tmp_path / "photos", SECRET).deliver(delivery, note))
+    outcome = asyncio.run(Store(known(tmp_path / "photos"), SECRET).deliver(delivery, note))
     path = tmp_path / "photos" / FOLDER / "SAM_0001.JPG"
     assert outcome == Outcome(str(path))
     assert path.read_bytes() == b"photo"
@@ -122,6 +132,7 @@ def test_who_watches_sees_each_file_once_complete_and_under_its_name(
         watcher = subprocess.Popen(command, stdout=out, stderr=err)
     try:
         eventually(lambda: "established" in (tmp_path / "ready").read_text())
+        known(photos)
         large = os.urandom(5_000_000)
         expected = []
         for name, data in (("A.JPG", large), ("B.JPG", b"x"), ("A.JPG", b"y"), ("A.JPG", large)):

@@ -140,13 +140,13 @@ def test_what_is_under_way_and_what_has_no_courier_is_not_claimed(spool: Spool) 
     asyncio.run(run())
 
 
-def test_a_finished_delivery_may_bring_others(spool: Spool) -> None:
+def test_a_delivery_may_bring_others(spool: Spool) -> None:
     async def run() -> None:
         await spool.commit(draft(spool), EMAIL)
         delivery = await spool.claim(1000.0, 10.0, 1.0, [], [])
         assert delivery is not None
-        await spool.note(delivery, {"mails": [1]})
-        await spool.finish(delivery, "receipt", 1001.0, [Planned("store", ("a@b.c",), 0)])
+        await spool.note(delivery, {"mails": [1]}, [Planned("store", ("a@b.c",), 0)], 1001.0)
+        await spool.finish(delivery, "receipt", 1001.0)
         following = await spool.claim(1001.0, 10.0, 1.0, [], [])
         assert following is not None
         assert (following.action, following.photos[0].name) == ("store", "A.JPG")

@@ -4,14 +4,22 @@ An action delivers and returns what came of it, or raises one of the errors belo
 knows neither the spool nor the other actions.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from shutterpost.model import Delivery, Photo
 
-Note = Callable[[dict[str, object]], Awaitable[None]]
-"""Writes down what an attempt has achieved, for the attempts after it."""
+
+class Note(Protocol):
+    """Writes down what an attempt has achieved, for the attempts after it.
+
+    `store` are photos that the `store` action must take as well, whatever comes of this.
+    """
+
+    async def __call__(self, progress: dict[str, Any], store: Sequence[Photo] = ()) -> None:
+        """On return it is on disk."""
+        ...
 
 
 class DeliveryError(Exception):
@@ -36,10 +44,9 @@ class MisconfiguredError(DeliveryError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A delivery's result: a receipt for people, and photos that `store` must take as well."""
+    """A delivery's result: a receipt for people."""
 
     receipt: str
-    store: tuple[Photo, ...] = ()
 
 
 class Action(Protocol):

@@ -7,14 +7,17 @@ from the delivery's key and stay the same.
 
 import asyncio
 import contextlib
-from collections.abc import Generator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from shutterpost.actions import Note, Outcome, PermanentError, TemporaryError
-from shutterpost.actions.smtp import Session
+from shutterpost.actions.smtp import Session, TooLargeError
 from shutterpost.config.settings import Email as Settings
 from shutterpost.model import Delivery, Photo
 from shutterpost.wire.mail import Attachment, Head, Mail, encoded_size
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _PIECE = 1 << 18
 _HEAD_ALLOWANCE = 8 * 1024  # bytes for a mail's header, beside its text
@@ -34,11 +37,17 @@ class Email:
             progress: dict[str, Any] = dict(delivery.progress)
             if not progress:
                 progress.update(self._planned(delivery, session.size_limit))
-                await note(progress)
+                await note(progress, [delivery.photos[index] for index in progress["too_large"]])
+            later = {}
             for number in range(len(progress["mails"])):
-                await self._send(session, delivery, progress, number, note)
+                later.update(await self._send(session, delivery, progress, number, note))
+        except asyncio.CancelledError:
+            session.abort()
+            raise
         finally:
             await asyncio.to_thread(session.close)
+        if later:
+            raise TemporaryError(_listed(later))
         return self._outcome(delivery, progress)
 
     def _planned(self, delivery: Delivery, server_limit: int | None) -> dict[str, Any]:
@@ -61,28 +70,41 @@ class Email:
         progress: dict[str, Any],
         number: int,
         note: Note,
-    ) -> None:
-        """Send one of the mails to those who have not got it."""
+    ) -> dict[str, str]:
+        """Send one of the mails to those who have not got it; returns who is to get it later."""
         planned = progress["mails"][number]
         if not planned["to"]:
-            return
+            return {}
         photos = [delivery.photos[index] for index in planned["photos"]]
-        mail = self._mail(delivery, progress, number, photos)
-        with contextlib.ExitStack() as stack:
-            files = [stack.enter_context(contextlib.closing(_content(photo))) for photo in photos]
-            refused = await asyncio.to_thread(
-                session.send, self._sender(delivery), planned["to"], mail.size, mail.pieces(files)
+        try:
+            refused = await _abortable(
+                session, self._send_now, session, delivery, progress, number, photos
             )
-        later = {to: said for to, said in refused.items() if said[0] < 500}
+        except TooLargeError:
+            await note(progress, photos)
+            raise
+        later = {to: f"{code} {why}" for to, (code, why) in refused.items() if code < 500}
         for recipient, (code, why) in refused.items():
             if recipient not in later:
                 progress["refused"][recipient] = f"{code} {why}"
         planned["to"] = list(later)
         await note(progress)
-        if later:
-            raise TemporaryError(
-                _listed({to: f"{code} {why}" for to, (code, why) in later.items()})
-            )
+        return later
+
+    def _send_now(
+        self,
+        session: Session,
+        delivery: Delivery,
+        progress: dict[str, Any],
+        number: int,
+        photos: Sequence[Photo],
+    ) -> dict[str, tuple[int, str]]:
+        """Make a mail and send it (blocking)."""
+        mail = self._mail(delivery, progress, number, photos)
+        to = progress["mails"][number]["to"]
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(contextlib.closing(_content(photo))) for photo in photos]
+            return session.send(self._sender(delivery), to, mail.size, mail.pieces(files))
 
     def _outcome(self, delivery: Delivery, progress: dict[str, Any]) -> Outcome:
         refused = progress["refused"]
@@ -91,10 +113,7 @@ class Email:
             others = f"; delivered to {', '.join(reached)}" if reached else ""
             raise PermanentError(_listed(refused) + others)
         ids = [self._message_id(delivery, number) for number in range(len(progress["mails"]))]
-        return Outcome(
-            receipt=f"mailed to {', '.join(delivery.recipients)} as {' '.join(ids)}",
-            store=tuple(delivery.photos[index] for index in progress["too_large"]),
-        )
+        return Outcome(f"mailed to {', '.join(delivery.recipients)} as {' '.join(ids)}")
 
     def _mail(
         self, delivery: Delivery, progress: dict[str, Any], number: int, photos: Sequence[Photo]
@@ -150,10 +169,29 @@ def split(sizes: Sequence[int], room: int) -> tuple[list[list[int]], list[int]]:
     return mails, too_large
 
 
+async def _abortable(
+    session: Session, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run blocking work; if that is cancelled, break the session and wait for its thread."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        session.abort()
+        await asyncio.wait([task])
+        task.exception()
+        raise
+
+
 def _content(photo: Photo) -> Generator[bytes]:
+    """A photo's bytes. Raises PermanentError if they are not all there."""
+    size = 0
     with photo.path.open("rb") as file:
         while piece := file.read(_PIECE):
+            size += len(piece)
             yield piece
+    if size != photo.size:
+        raise PermanentError(f"{photo.name} is damaged: {size} of {photo.size} bytes are there")
 
 
 def _listed(refused: dict[str, str]) -> str:

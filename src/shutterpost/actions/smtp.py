@@ -9,12 +9,18 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from shutterpost.actions import MisconfiguredError, PermanentError, TemporaryError
 from shutterpost.config.settings import Email
 
 TIMEOUT = 60.0
 """Seconds for each step: connecting, an answer, a piece going out."""
+_QUIT_TIMEOUT = 5.0
+
+
+class TooLargeError(PermanentError):
+    """The server does not take a mail of this size, though it did not say so before."""
 
 
 class Session:
@@ -35,6 +41,10 @@ class Session:
                     f"{self._where} refuses the login: {_said(error)}"
                 ) from None
             raise TemporaryError(f"{self._where}: {_said(error)}") from None
+        except UnicodeError:  # the codec's own words would show part of a password
+            raise MisconfiguredError(
+                f"{self._where}: host, username and password must be plain ASCII"
+            ) from None
         except smtplib.SMTPNotSupportedError as error:
             raise MisconfiguredError(f"{self._where}: {error}") from None
         except ssl.SSLCertVerificationError as error:
@@ -65,15 +75,25 @@ class Session:
             raise TemporaryError(f"{self._where}: {error}") from None
 
     def close(self) -> None:
-        """End the session."""
+        """End the session politely, unless the server takes too long over it."""
+        if self._smtp.sock is not None:
+            self._smtp.sock.settimeout(_QUIT_TIMEOUT)
         try:
             self._smtp.quit()
         except (OSError, smtplib.SMTPException):
             self._smtp.close()
 
+    def abort(self) -> None:
+        """End the session at once, from any thread: a mail that is half sent stays half."""
+        if self._smtp.sock is not None:
+            with suppress(OSError):
+                self._smtp.sock.shutdown(socket.SHUT_RDWR)
+
     def _send(
         self, sender: str, recipients: Sequence[str], size: int, pieces: Iterable[bytes]
     ) -> dict[str, tuple[int, str]]:
+        if not sender.isascii():
+            raise PermanentError(f"the sender {sender} has letters beyond ASCII: set [email] from")
         options = [f"SIZE={size}"] if "size" in self._smtp.esmtp_features else []
         self._smtp.rset()
         code, answer = self._smtp.mail(sender, options)
@@ -92,8 +112,12 @@ class Session:
         code, answer = self._smtp.docmd("DATA")
         if code != 354:
             raise self._error(code, answer, "the mail", PermanentError)
-        for piece in pieces:
-            self._smtp.send(piece)
+        try:
+            for piece in pieces:
+                self._smtp.send(piece)
+        except BaseException:
+            self.abort()  # a QUIT now would end the mail as if it were whole
+            raise
         self._smtp.send(b".\r\n")
         code, answer = self._smtp.getreply()
         if code != 250:
@@ -104,7 +128,7 @@ class Session:
         said = f"{self._where} refuses {what}: {code} {_text(answer)}"
         # 552: too large, which is the mail's fault and not the settings'
         if code == 552:
-            return PermanentError(said)
+            return TooLargeError(said)
         return lasting(said) if code >= 500 else TemporaryError(said)
 
 

@@ -21,6 +21,7 @@ from shutterpost.actions import Note, Outcome, PermanentError, TemporaryError
 from shutterpost.camera.files import safe_name
 from shutterpost.config.values import Secret
 from shutterpost.model import Delivery, Photo
+from shutterpost.photos_folder import PhotosFolder
 
 TEMPORARY = ".shutterpost-"
 """How temporary names begin."""
@@ -52,8 +53,9 @@ def clean(photos: Path) -> int:
 class Store:
     """Copies photos into `photos`/`instance`, or into a folder of the sender's own."""
 
-    def __init__(self, photos: Path, secret: Secret, instance: str = "") -> None:
-        self._photos = photos
+    def __init__(self, photos: PhotosFolder, secret: Secret, instance: str = "") -> None:
+        self._folder = photos
+        self._photos = photos.path
         self._secret = secret
         self._instance = instance
 
@@ -69,6 +71,8 @@ class Store:
         """Copy one photo; returns its path, or that of a file with the same bytes and name."""
         folder = self._photos / (self._instance or folder_of(sender, self._secret))
         try:
+            if trouble := self._folder.trouble(photo.size):
+                raise TemporaryError(trouble)
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True)
                 _sync_folder(folder.parent)
@@ -94,13 +98,17 @@ def _copy(photo: Photo, folder: Path) -> Path:
     with open(photo.path, "rb", buffering=0) as source:
         target = os.open(temporary, flags, 0o666)
         try:
+            size = 0
             while piece := source.read(_PIECE):
+                size += len(piece)
                 view = memoryview(piece)
                 while view:
                     view = view[os.write(target, view) :]
+            if size != photo.size:
+                raise PermanentError(f"{photo.name} is damaged: {size} of {photo.size} bytes")
             os.fsync(target)
             os.rename(temporary, final)
-        except OSError:
+        except BaseException:
             with suppress(OSError):
                 os.unlink(temporary)
             raise

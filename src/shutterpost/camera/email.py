@@ -11,6 +11,8 @@ MESSAGE_LIMIT = 256 * 1024
 RECEIVER_LIMIT = 100
 """The most receivers of one e-mail."""
 
+_NAME_LIMIT = 100  # characters; mail headers are folded in quadratic time
+_SUBJECT_LIMIT = 400
 _MARKER = re.compile(r"(?:\A|\n)[ \t]*language_sh100_utf8\s*\Z")
 _ADDRESS = re.compile(
     r"[^\s<>()\[\]@,;:\"\\\x00-\x1f\x7f-\x9f]+@[^\s<>()@,;:\"\\\x00-\x1f\x7f-\x9f]+"
@@ -31,20 +33,27 @@ class Message:
 def read_message(data: bytes, quirks: set[str]) -> Message:
     """Read the `message` part.
 
-    Raises Refused (400) when the sender or every receiver is missing, when one of them
-    is no address, and for XML that must not be read.
+    Raises Refused (400) when the sender or every receiver is missing or no address, and
+    for XML that must not be read.
     """
     root = xml.read(data, quirks)
     sender = xml.text(xml.first(root, "sender")).strip()
     if not sender:
         raise Refused(400, "the e-mail has no sender")
     receivers: dict[str, str] = {}
+    unreadable: Refused | None = None
     for element in root.iter("receiver"):
         if receiver := xml.text(element).strip():
-            _, address = _address(receiver, "receiver")
-            receivers.setdefault(address.lower(), address)
+            try:
+                _, address = _address(receiver, "receiver")
+            except Refused as refused:
+                unreadable = refused
+            else:
+                receivers.setdefault(address.lower(), address)
     if not receivers:
-        raise Refused(400, "the e-mail has no receiver")
+        raise unreadable or Refused(400, "the e-mail has no receiver")
+    if unreadable:
+        quirks.add("unreadable-receiver")
     if len(receivers) > RECEIVER_LIMIT:
         raise Refused(400, f"the e-mail has over {RECEIVER_LIMIT} receivers")
     sender_name, address = _address(sender, "sender")
@@ -52,7 +61,7 @@ def read_message(data: bytes, quirks: set[str]) -> Message:
         sender=address,
         sender_name=sender_name,
         receivers=tuple(receivers.values()),
-        subject=" ".join(xml.text(xml.first(root, "title")).split()),
+        subject=" ".join(xml.text(xml.first(root, "title"))[:_SUBJECT_LIMIT].split()),
         text=_without_marker(xml.text(xml.first(root, "body"))),
     )
 
@@ -63,7 +72,7 @@ def _address(text: str, role: str) -> tuple[str, str]:
     address = (rest.partition(">")[0] if bracket else text).strip()
     if not _ADDRESS.fullmatch(address):
         raise Refused(400, f"the {role} {address!a} is not an e-mail address")
-    return " ".join(name.split()).strip('"'), address
+    return " ".join(name[:_NAME_LIMIT].split()).strip('"'), address
 
 
 def _without_marker(body: str) -> str:

@@ -9,6 +9,7 @@ from html import escape
 
 from shutterpost.wire.http import Refused
 from shutterpost.wire.reply import Reply
+from shutterpost.wire.text import one_line
 
 _WHY_LIMIT = 200
 _NAME_LIMIT = 64
@@ -68,14 +69,10 @@ def redirect(location: str) -> Reply:
 
 
 def _attribute(text: str) -> str:
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    cut = line.encode("utf-8", "replace")[:_NAME_LIMIT].decode("utf-8", "ignore")
-    return escape(cut)
+    return escape(one_line(text, _NAME_LIMIT))
 
 
 def _comment(why: str) -> str:
     """Text that can stand in an XML comment: on one line, without `--`, not ending in `-`."""
-    line = "".join(letter if letter.isprintable() else " " for letter in why)
-    line = re.sub(r"-(?=-)", "- ", line)
-    cut = line.encode("utf-8", "replace")[:_WHY_LIMIT].decode("utf-8", "ignore")
-    return cut.strip().removesuffix("-").rstrip()
+    line = one_line(re.sub(r"-(?=-)", "- ", why), _WHY_LIMIT)
+    return line.removesuffix("-").rstrip()

@@ -14,11 +14,15 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Returns the exit status."""
     from shutterpost.config.template import config_file
+    from shutterpost.secret import fresh
 
     path = Path(options.file)
+    made = path.absolute().parent / "data" / "secret"
     try:
+        # Photos that are already there must not get another folder from now on.
+        secret = made.read_text("ascii").strip() if made.exists() else fresh()
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(config_file())
+            file.write(config_file(secret))
     except FileExistsError:
         print(f"{path} is there already and stays as it is; name another file", file=sys.stderr)
         return 1

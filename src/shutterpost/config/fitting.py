@@ -34,9 +34,27 @@ def unusable(config: Config, key: str, action: ActionName) -> str:
     return ""
 
 
+def _is_open_to_strangers(config: Config) -> bool:
+    """Whether someone outside the private networks could guess how to send mail."""
+    public = any(not network.is_private for network in config.server.allow)
+    guessable = not {"*", "camera@samsungcamera.com"}.isdisjoint(
+        sender.lower() for sender in config.senders
+    )
+    mails = bool(config.email.host) and "*" in config.server.recipients
+    return public and guessable and mails
+
+
 def warnings(config: Config) -> list[str]:
     """What works, but perhaps not as the owner thinks."""
     found = []
+    if _is_open_to_strangers(config):
+        found.append(
+            "[server] allow lets strangers in, senders is easy to guess, and everyone may be "
+            "mailed: others could send mail through this server; name the recipients in "
+            "[server] recipients"
+        )
+    if config.notify.email and not config.email.host:
+        found.append("[notify] email needs an SMTP server: set [email] host")
     email = config.email
     if email.security == "none" and email.password and email.host not in ("localhost", "127.0.0.1"):
         found.append('[email] security is "none": the SMTP password travels unencrypted')

@@ -31,6 +31,8 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"{file}: this is not TOML: {error}"]) from None
+    except RecursionError:
+        raise ConfigError([f"{file}: this is nested too deeply"]) from None
     base = Path.cwd() if path is None else path.absolute().parent
     warnings: list[str] = []
     problems = Problems()
@@ -85,7 +87,7 @@ def with_options(
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError([f"{path}: this is not UTF-8 text"]) from None
     except OSError as error:

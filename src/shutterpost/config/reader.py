@@ -18,6 +18,7 @@ from shutterpost.config.settings import (
     Dns,
     Email,
     Mastodon,
+    Notify,
     Server,
     Setting,
     Shell,
@@ -37,6 +38,7 @@ _SECTIONS = {
     "storage": Storage,
     "email": Email,
     "delivery": DeliverySettings,
+    "notify": Notify,
     "web": Web,
     "dns": Dns,
 }

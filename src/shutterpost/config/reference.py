@@ -42,8 +42,8 @@ _PLACEHOLDER = "CHANGEME"
 
 
 def recognised(table: Table) -> bool:
-    """Whether these are the reference server's keys."""
-    return any(key.isupper() for key in table)
+    """Whether there is any of the reference server's keys."""
+    return any(key in _OTHER_KEYS or (key,) in _KEYS for key in table)
 
 
 def translated(table: Table, base: Path, problems: Problems) -> tuple[Table, list[str]]:
@@ -53,12 +53,17 @@ def translated(table: Table, base: Path, problems: Problems) -> tuple[Table, lis
     for key, value in table.items():
         if (ours := _KEYS.get((key,))) and key not in ("ACTIONS", "MASTODON", "SHELL"):
             _put(found, ours, value)
+        elif key.islower():
+            problems.add((key,), "cannot stand beside keys of samsung-nx-emailservice")
         elif key not in _OTHER_KEYS and (key,) not in _KEYS:
             warnings.append(f"{key} has no meaning here and is passed over")
     email = found.setdefault("email", {})
     if email.get("host") == _PLACEHOLDER:
         warnings.append("MAIL_SERVER is still CHANGEME: e-mails are stored instead")
         email["host"] = ""
+    if email.get("username") and not email.get("password"):
+        warnings.append("MAIL_USERNAME has no MAIL_PASSWORD: mails are sent without a login")
+        email["username"] = ""
     email.setdefault("port", 25)
     email["security"] = _security(table, problems)
     for key, keys in (("MASTODON", _MASTODON_KEYS), ("SHELL", _SHELL_KEYS)):
@@ -105,7 +110,10 @@ def _section(value: object, keys: dict[str, str], path: KeyPath, problems: Probl
         if isinstance(item, dict) and len(path) == 1:
             found[key] = _section(item, keys, (*path, key), problems)
         elif key == "CMD" and isinstance(item, str):
-            found["cmd"] = shlex.split(item)
+            try:
+                found["cmd"] = shlex.split(item)
+            except ValueError as error:
+                problems.add((*path, key), f"is no command line: {error}")
         else:
             found[keys.get(key) or key] = item
     return found

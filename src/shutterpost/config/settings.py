@@ -52,6 +52,15 @@ class Server:
         "a social share is complete after this long without a new photo",
     )
     max_upload: int = _setting(values.positive_size, "4 GiB", "one file")
+    recipients: tuple[str, ...] = _setting(
+        values.strings, ["*"], 'who may be mailed: addresses, "*@example.org", or "*" for all'
+    )
+    public_uploads: int = _setting(
+        values.count, 60, "uploads an hour from one address outside the private networks"
+    )
+    public_recipients: int = _setting(
+        values.count, 50, "mailed recipients an hour from such an address"
+    )
     idle_timeout: float = _setting(
         values.duration, "60 s", "no byte from the camera for this long ends its upload"
     )
@@ -144,6 +153,15 @@ class DeliverySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Who is told when something does not go out."""
+
+    email: str = _setting(
+        values.mail_address, "", "is told what failed for good, at most once an hour"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Web:
     """The people's page."""
 
@@ -157,6 +175,9 @@ class Web:
         values.boolean, False, "one folder's photos for whoever knows its 20-character name"
     )
     password: Secret = _setting(values.secret, "", "empty: made once, kept in `data`")
+    metrics_token: Secret = _setting(
+        values.secret, "", "lets others than this machine read /metrics"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +229,7 @@ class Config:
     shell: Mapping[str, Shell] = field(default_factory=lambda: {"": Shell()})
     actions: Mapping[str, ActionName] = field(default_factory=dict)
     delivery: DeliverySettings = DeliverySettings()
+    notify: Notify = Notify()
     web: Web = Web()
     dns: Dns = Dns()
     source: Path | None = None

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import secrets
 from typing import Any
 
 from shutterpost.config.settings import (
@@ -11,6 +10,7 @@ from shutterpost.config.settings import (
     Dns,
     Email,
     Mastodon,
+    Notify,
     Server,
     Setting,
     Shell,
@@ -25,6 +25,7 @@ _SECTIONS: tuple[tuple[str, type[Any], str], ...] = (
     ("mastodon", Mastodon, "A Mastodon account; [mastodon.name] is another one like it."),
     ("shell", Shell, "A command for every file; [shell.name] is another one like it."),
     ("delivery", DeliverySettings, "When a failed delivery is tried again."),
+    ("notify", Notify, "Who is told when something does not go out."),
     ("web", Web, "The page for people."),
     ("dns", Dns, "A DNS responder for the cameras' names."),
 )
@@ -42,8 +43,8 @@ _BEFORE_ACTIONS = """\
 """
 
 
-def config_file() -> str:
-    """A whole configuration with every default, and a fresh secret."""
+def config_file(secret: str) -> str:
+    """A whole configuration with every default, and a secret."""
     senders: Setting = dataclasses.fields(Config)[0].metadata["setting"]
     parts = [
         "# Shutterpost's configuration. What is commented out shows the default.\n",
@@ -52,16 +53,16 @@ def config_file() -> str:
     for name, cls, about in _SECTIONS:
         lines = [f"# {about}", f"[{name}]"]
         for spec in dataclasses.fields(cls):
-            lines.append(_line(name, spec))
+            lines.append(_line(name, spec, secret))
         parts.append("\n".join(lines) + "\n")
     parts.append(_BEFORE_ACTIONS)
     return "\n".join(parts)
 
 
-def _line(section: str, spec: dataclasses.Field[Any]) -> str:
+def _line(section: str, spec: dataclasses.Field[Any], secret: str) -> str:
     setting: Setting = spec.metadata["setting"]
     key = setting.key or spec.name
     about = f"  # {setting.about}" if setting.about else ""
     if (section, key) == ("storage", "secret"):
-        return f'secret = "{secrets.token_urlsafe(32)}"{about.partition(";")[0]}'
+        return f'secret = "{secret}"{about.partition(";")[0]}'
     return f"# {key} = {json.dumps(setting.default)}{about}"

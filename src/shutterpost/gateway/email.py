@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 from shutterpost.camera import replies
 from shutterpost.camera.email import Message
 from shutterpost.gateway.exchange import Exchange, House, check_alt_texts
-from shutterpost.intake import EmailIntake, Letter
+from shutterpost.intake import PHOTO_LIMIT, EmailIntake, Letter
+from shutterpost.logs import Steps
 from shutterpost.model import Planned, caption
 from shutterpost.spool import Draft
 from shutterpost.threads import in_thread, to_the_end
@@ -27,11 +28,16 @@ class EmailDialogue:
 
     async def post(self, exchange: Exchange) -> Reply:
         """Take an e-mail with its photos; when this returns they are on disk."""
+        begun = self._house.clock()
+        limit = self._house.config.server.max_upload * PHOTO_LIMIT
+        if (exchange.request.length or 0) > limit:
+            raise Refused(413, f"the e-mail is over the limit of {limit} bytes")
+        self._house.admit(exchange)
         intake = EmailIntake(
             boundary(exchange.request.value("Content-Type")),
             self._house.spool.files,
             self._house.config.server.max_upload,
-            self._accept,
+            lambda message: self._accept(message, exchange.client),
         )
         try:
             async for piece in exchange.body:
@@ -40,18 +46,25 @@ class EmailDialogue:
         finally:
             exchange.body.quirks |= intake.quirks
             await in_thread(intake.discard)
+        seconds = self._house.clock() - begun
+        self._house.metrics.uploaded("email", intake.size, seconds)
         return replies.success()
 
     async def get(self, exchange: Exchange) -> Reply:
         """Send a browser that looks at the e-mail's address home (proven)."""
         return replies.redirect("/")
 
-    def _accept(self, message: Message) -> None:
+    def _accept(self, message: Message, client: str) -> None:
         """Refuse what can be refused before a photo is read."""
         if not self._house.config.accepts(message.sender):
             raise Refused(401, f"{message.sender} is not in senders")
-        if self._requires_alt_text(self._house.routes.email(message.receivers, 1)):
+        planned = self._house.routes.email(message.receivers, 1)
+        if self._requires_alt_text(planned):
             check_alt_texts(message.text, 1)
+        mailed = [
+            to for delivery in planned if delivery.action == "email" for to in delivery.recipients
+        ]
+        self._house.admit_recipients(client, mailed)
 
     def _requires_alt_text(self, planned: list[Planned]) -> bool:
         return any(self._house.requires_alt_text(delivery.action) for delivery in planned)
@@ -83,13 +96,12 @@ class EmailDialogue:
         )
         shipment, new = await self._house.spool.commit(draft, self._planned(letter))
         if not new:
-            log.info("shipment %d: sent again by the camera, nothing made twice", shipment)
+            Steps(log, shipment).info("sent again by the camera, nothing made twice")
             return
         intake.release()
         self._house.shipped()
-        log.info(
-            "shipment %d: e-mail from %s to %s: %d photos, %d bytes",
-            shipment,
+        Steps(log, shipment).info(
+            "e-mail from %s to %s: %d photos, %d bytes",
             message.sender,
             ", ".join(message.receivers),
             len(letter.photos),

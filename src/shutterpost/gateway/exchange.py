@@ -1,10 +1,15 @@
 """What every part of the dialogue works with: a request with its body, and the house."""
 
-from collections.abc import AsyncIterator, Callable
+import ipaddress
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from shutterpost.config import Config
+from shutterpost.config.values import PRIVATE
+from shutterpost.disk import Disk
+from shutterpost.limits import Hourly
+from shutterpost.metrics import Metrics
 from shutterpost.model import caption
 from shutterpost.routes import Routes
 from shutterpost.spool import Spool
@@ -47,14 +52,41 @@ class House:
     config: Config
     spool: Spool
     routes: Routes
+    disk: Disk
+    metrics: Metrics
     clock: Callable[[], float]
     shipped: Callable[[], None]
+    uploads: Hourly
+    recipients: Hourly
 
     def requires_alt_text(self, action: str) -> bool:
         """Whether what goes to this action must have an alt text for every photo."""
         name, _, instance = action.partition(".")
         settings = self.config.mastodon.get(instance) if name == "mastodon" else None
         return settings is not None and settings.alt_text == "require"
+
+    def admit(self, exchange: Exchange) -> None:
+        """Refuse an upload before its body is read: no room (503), too many (429)."""
+        self.disk.require(exchange.request.length or 0)
+        if is_public(exchange.client) and not self.uploads.take(exchange.client, 1, self.clock()):
+            raise Refused(429, "too many uploads in an hour")
+
+    def admit_recipients(self, client: str, recipients: Sequence[str]) -> None:
+        """Refuse to mail people who may not be (403), or too many of them (429)."""
+        allowed = [pattern.lower() for pattern in self.config.server.recipients]
+        for recipient in recipients:
+            address = recipient.lower()
+            if not {"*", address, "*@" + address.rpartition("@")[2]}.intersection(allowed):
+                raise Refused(403, f"{recipient} may not be mailed ([server] recipients)")
+        now = self.clock()
+        if is_public(client) and not self.recipients.take(client, len(recipients), now):
+            raise Refused(429, "too many mailed recipients in an hour")
+
+
+def is_public(client: str) -> bool:
+    """Whether an address is outside the private networks."""
+    address = ipaddress.ip_address(client)
+    return not any(address in network for network in PRIVATE)
 
 
 def check_alt_texts(typed: str, photos: int) -> None:

@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from shutterpost.camera import hotspot, replies
 from shutterpost.camera.sites import SITES
 from shutterpost.config import Config
+from shutterpost.disk import Disk
 from shutterpost.gateway.email import EmailDialogue
 from shutterpost.gateway.exchange import Body, Exchange, House
 from shutterpost.gateway.social import SocialDialogue
 from shutterpost.gateway.unknown import Recorder
+from shutterpost.limits import Hourly
+from shutterpost.metrics import Metrics
 from shutterpost.routes import Routes
 from shutterpost.spool import Spool, hotspots
 from shutterpost.wire.http import Refused, Request
@@ -28,11 +31,26 @@ class Gateway:
     """Answers cameras."""
 
     def __init__(
-        self, config: Config, spool: Spool, clock: Callable[[], float], shipped: Callable[[], None]
+        self,
+        config: Config,
+        spool: Spool,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        shipped: Callable[[], None],
     ) -> None:
         """`shipped` is called after something new is in the spool."""
-        routes = Routes(config.actions, bool(config.email.host), config.email.to)
-        self._house = House(config, spool, routes, clock, shipped)
+        storage = config.storage
+        self._house = House(
+            config=config,
+            spool=spool,
+            routes=Routes(config.actions, bool(config.email.host), config.email.to),
+            disk=Disk(storage.data, storage.photos, storage.min_free),
+            metrics=metrics,
+            clock=clock,
+            shipped=shipped,
+            uploads=Hourly(config.server.public_uploads),
+            recipients=Hourly(config.server.public_recipients),
+        )
         self._turns = hotspot.Turns(spool.database.read_now(hotspots.learned))
         self._recorder = Recorder(config.storage.data / "unknown")
         email = EmailDialogue(self._house)

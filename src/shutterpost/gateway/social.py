@@ -5,11 +5,13 @@ import hmac
 import logging
 from collections.abc import Sequence
 
+from shutterpost import faults
 from shutterpost.camera import replies, sns
 from shutterpost.camera.files import media_type, safe_name
 from shutterpost.camera.sites import SITES
 from shutterpost.gateway.exchange import Exchange, House, check_alt_texts
 from shutterpost.limits import Tries
+from shutterpost.logs import Steps
 from shutterpost.spool import sharing
 from shutterpost.spool.files import Files, Incoming, Kept
 from shutterpost.spool.sharing import Announced, Arrived, SessionExpired
@@ -54,7 +56,10 @@ class SocialDialogue:
         [site] = exchange.groups
         data = await exchange.read(sns.MESSAGE_LIMIT)
         told = sns.read_announcement(data, exchange.body.quirks)
-        requires = self._house.requires_alt_text(self._house.routes.site(site).action)
+        delivery = self._house.routes.site(site)
+        if delivery.action == "email":
+            self._house.admit_recipients(exchange.client, delivery.recipients)
+        requires = self._house.requires_alt_text(delivery.action)
         now, quiet = self._house.clock(), self._house.config.server.quiet
 
         def allow(held: Sequence[str]) -> None:
@@ -89,6 +94,7 @@ class SocialDialogue:
         limit = self._house.config.server.max_upload
         if (exchange.request.length or 0) > limit:
             raise Refused(413, f"the file is over the limit of {limit} bytes")
+        self._house.admit(exchange)
         begun = self._house.clock()
         incoming = await in_thread(self._house.spool.files.receive)
         with self._house.spool.sending(session):
@@ -104,6 +110,7 @@ class SocialDialogue:
             finally:
                 await in_thread(incoming.discard)
         self._house.shipped()
+        self._house.metrics.uploaded("social", incoming.size, self._house.clock() - begun)
         return replies.success()
 
     def _check(self, login: sns.Login, client: str) -> None:
@@ -156,16 +163,17 @@ class SocialDialogue:
             may_join=may_join,
         )
         now, quiet = self._house.clock(), self._house.config.server.quiet
+        faults.point("before commit")
         shipment, new = await self._house.spool.database.write(
             lambda connection: sharing.arrive(connection, expected, arrived, now, quiet)
         )
+        faults.point("committed")
         if not new:
-            log.info("shipment %d: %s sent again, nothing made twice", shipment, name)
+            Steps(log, shipment).info("%s sent again, nothing made twice", name)
             return
         incoming.release()
-        log.info(
-            "shipment %d: %s from %s for %s: %d bytes",
-            shipment,
+        Steps(log, shipment).info(
+            "%s from %s for %s: %d bytes",
             name,
             expected.account,
             expected.site,

@@ -74,4 +74,8 @@ def _envelope(shot: Shot) -> tuple[bytes, list[bytes], bytes]:
         f"content-Type: {_MEDIA_TYPES.get(path.suffix.lower(), 'image/jpeg')};\r\n\r\n"
         for path in shot.files
     ]
-    return first.encode(), [part.encode() for part in parts], f"\r\n--{_BOUNDARY}".encode()
+    return (
+        first.encode(),
+        [part.encode("utf-8", "surrogateescape") for part in parts],
+        f"\r\n--{_BOUNDARY}".encode(),
+    )

@@ -46,7 +46,7 @@ def announcement(site: str, session: str, model: str, path: Path, text: str) -> 
         f'{_XML}<Request Method="upload" Timeout="3000" SessionKey={quoteattr(session)}>\r\n'
         f"<{kind}>\r\n{group}\r\n<File Name={quoteattr(path.name)}/>\r\n"
         f"<Content><![CDATA[{typed}]]></Content>\r\n</{kind}>\r\n</Request>"
-    ).encode()
+    ).encode("utf-8", "replace")
     return _head("POST", f"http://{_HOST}/{site}/{kind.lower()}", len(body)), body
 
 

@@ -27,6 +27,8 @@ T = TypeVar("T")
 _BUSY_TIMEOUT = 10_000  # milliseconds another process may hold the write lock
 _BATCH = 64
 
+_Job = tuple[Callable[[Connection], Any], Future[Any]]
+
 
 class NewerDatabase(Exception):
     """The database was written by a newer Shutterpost."""
@@ -37,7 +39,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._jobs: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None]
+        self._jobs: queue.SimpleQueue[_Job | None]
         self._jobs = queue.SimpleQueue()
         self._writer = _engine(path, "BEGIN IMMEDIATE")
         self._reader = _engine(path, "BEGIN")
@@ -49,6 +51,17 @@ class Database:
         with self._writer.begin() as connection:
             migrate(connection)
         self._thread.start()
+
+    def require_version(self) -> None:
+        """Make sure that another process's database is of our version. Raises NewerDatabase."""
+        found = self.read_now(
+            lambda connection: connection.execute(select(schema.version.c.version)).scalar_one()
+        )
+        if found != len(schema.MIGRATIONS):
+            raise NewerDatabase(
+                f"the database has version {found}, this Shutterpost {len(schema.MIGRATIONS)}: "
+                "start this version's server once, or use the server's own version"
+            )
 
     def close(self) -> None:
         """Finish what is queued and close the file."""
@@ -78,53 +91,83 @@ class Database:
             return work(connection)
 
     def _run(self) -> None:
-        with self._writer.connect() as connection:
-            while (job := self._jobs.get()) is not None:
-                batch = [job]
-                stop = False
-                while len(batch) < _BATCH and not stop:
-                    try:
-                        following = self._jobs.get_nowait()
-                    except queue.Empty:
-                        break
-                    if following is None:
-                        stop = True
-                    else:
-                        batch.append(following)
-                _run_batch(connection, batch)
-                if stop:
-                    return
+        """The writer thread: batches of jobs until it is told to stop."""
+        connection = self._writer.connect()
+        stop = False
+        while not stop:
+            batch, stop = self._next_batch()
+            if not _run_batch(connection, batch):
+                connection.invalidate()  # it may be in any state
+                connection.close()
+                connection = self._writer.connect()
+        connection.close()
+
+    def _next_batch(self) -> tuple[list[_Job], bool]:
+        """What is queued, waiting for the first job, and whether to stop after it."""
+        batch: list[_Job] = []
+        job = self._jobs.get()
+        while job is not None:
+            batch.append(job)
+            if len(batch) == _BATCH:
+                return batch, False
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
 
 
-def _run_batch(
-    connection: Connection, batch: list[tuple[Callable[[Connection], Any], Future[Any]]]
-) -> None:
-    """Run jobs in one transaction; a job that raises takes back its own changes alone."""
+def _run_batch(connection: Connection, batch: list[_Job]) -> bool:
+    """Run jobs in one transaction, or each in its own if one of them fails.
+
+    Each job's outcome is told after its commit, once. False if any job failed.
+    """
     wanted = [(work, done) for work, done in batch if done.set_running_or_notify_cancel()]
-    outcomes: list[tuple[Future[Any], Any, Exception | None]] = []
     try:
         with connection.begin():
-            for work, done in wanted:
-                try:
-                    with connection.begin_nested():
-                        outcomes.append((done, work(connection), None))
-                except Exception as error:
-                    outcomes.append((done, None, _named(error)))
-    except Exception as error:  # the transaction itself failed: none of it happened
-        outcomes = [(done, None, _named(error)) for _, done in wanted]
-    for done, result, problem in outcomes:
-        if problem is None:
-            done.set_result(result)
+            results = [_run_job(connection, work) for work, _ in wanted]
+    except Exception as error:
+        if len(wanted) == 1:
+            wanted[0][1].set_exception(_named(error))
         else:
-            done.set_exception(problem)
+            for work, done in wanted:
+                _run_alone(connection, work, done)
+        return False
+    for (_, done), result in zip(wanted, results, strict=True):
+        done.set_result(result)
+    return True
+
+
+def _run_alone(
+    connection: Connection, work: Callable[[Connection], Any], done: Future[Any]
+) -> None:
+    try:
+        with connection.begin():
+            result = _run_job(connection, work)
+    except Exception as error:
+        done.set_exception(_named(error))
+    else:
+        done.set_result(result)
+
+
+def _run_job(connection: Connection, work: Callable[[Connection], T]) -> T:
+    """Run one job, and make sure that its transaction is still the one it began in.
+
+    When the disk is full SQLite takes the whole transaction back by itself.
+    """
+    result = work(connection)
+    driver = connection.connection.driver_connection
+    if driver is None or not driver.in_transaction:
+        raise OSError(errno.EIO, "the database took the transaction back")
+    return result
 
 
 def _named(error: Exception) -> Exception:
-    """A full disk is the same OSError from the database as from a file."""
+    """A full disk and a busy file are the same OSErrors from the database as from a file."""
     cause = error.orig if isinstance(error, DBAPIError) else None
-    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return error
+    code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF
+    number = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_BUSY: errno.EAGAIN}.get(code)
+    return error if number is None else OSError(number, os.strerror(number))
 
 
 def migrate(connection: Connection) -> None:

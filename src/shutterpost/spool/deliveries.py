@@ -1,36 +1,18 @@
-"""What waits, what is done, what failed: statements on deliveries.
+"""What waits, what is done, what failed: statements on deliveries and their attempts.
 
-Each function works in the transaction it is given. A claim writes down the next attempt
-before anything else happens, in one statement, so a crash needs no repair.
+Each function works in the transaction it is given.
 """
 
-import math
 import secrets
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    case,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Select, func, insert, select, update
 
-from shutterpost.model import Delivery, Photo, Planned, Shipment
-from shutterpost.spool.files import Files
-from shutterpost.spool.schema import deliveries, photos, shipments
+from shutterpost.model import Planned
+from shutterpost.spool.schema import attempts, deliveries
 
 WAITING, DONE, FAILED, DROPPED = "waiting", "done", "failed", "dropped"
-LONGEST_RETRY = 3600.0
-"""The most seconds between two attempts."""
 
 
 def plan(
@@ -38,7 +20,7 @@ def plan(
     shipment_id: int,
     photo_ids: Sequence[int],
     planned: Sequence[Planned],
-    due: float,
+    now: float,
 ) -> None:
     """Add new deliveries of a shipment."""
     rows: list[dict[str, Any]] = [
@@ -50,8 +32,10 @@ def plan(
             "recipients": list(new.recipients),
             "state": WAITING,
             "attempts": 0,
-            "due": due,
-            "created": due,
+            "due": now,
+            "created": now,
+            "patient_since": now,
+            "told": False,
             "receipt": "",
             "last_error": "",
             "progress": {},
@@ -62,78 +46,6 @@ def plan(
         connection.execute(insert(deliveries), rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """What is not to be claimed now, because of what goes on in this process."""
-
-    busy: Collection[int] = ()
-    """Deliveries that are under way."""
-    full: Collection[str] = ()
-    """Actions that have no courier left."""
-    sending: Collection[str] = ()
-    """Sessions with a file on the wire: their shipments are not complete yet."""
-
-    def allows(self) -> tuple[ColumnElement[bool], ...]:
-        """The condition on deliveries."""
-        return (
-            deliveries.c.id.not_in(self.busy),
-            deliveries.c.action.not_in(self.full),
-            or_(
-                deliveries.c.attempts > 0,
-                deliveries.c.photo_id.is_not(None),
-                deliveries.c.shipment_id.not_in(
-                    select(shipments.c.id)
-                    .where(shipments.c.session.in_(self.sending))
-                    .where(~shipments.c.complete)
-                ),
-            ),
-        )
-
-
-def claim(
-    connection: Connection,
-    files: Files,
-    now: float,
-    first_retry: float,
-    jitter: float,
-    excluded: Excluded,
-) -> Delivery | None:
-    """Take the delivery that is due longest, with its next attempt already written down.
-
-    The next attempt doubles from `first_retry` to an hour, times `jitter`.
-    """
-    doublings = max(0, math.ceil(math.log2(LONGEST_RETRY / first_retry)))
-    pause = case(
-        (deliveries.c.attempts >= doublings, LONGEST_RETRY),
-        else_=first_retry * literal(1).bitwise_lshift(deliveries.c.attempts),
-    )
-    candidate = (
-        select(deliveries.c.id)
-        .where(deliveries.c.state == WAITING, deliveries.c.due <= now)
-        .where(*excluded.allows())
-        .order_by(deliveries.c.due, deliveries.c.id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    row = connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id == candidate)
-        .values(attempts=deliveries.c.attempts + 1, due=now + pause * jitter)
-        .returning(*deliveries.c)
-    ).one_or_none()
-    return None if row is None else _delivery(connection, files, row)
-
-
-def next_due(connection: Connection, excluded: Excluded) -> float | None:
-    """When the next waiting delivery is due; None if none waits."""
-    due: float | None = connection.execute(
-        select(func.min(deliveries.c.due))
-        .where(deliveries.c.state == WAITING)
-        .where(*excluded.allows())
-    ).scalar_one()
-    return due
-
-
 def note(connection: Connection, delivery_id: int, progress: dict[str, object]) -> None:
     """Keep what an attempt has achieved so far."""
     _change(connection, delivery_id, progress=progress)
@@ -142,19 +54,26 @@ def note(connection: Connection, delivery_id: int, progress: dict[str, object]) 
 def finish(connection: Connection, delivery_id: int, receipt: str, now: float) -> None:
     """It was delivered."""
     _change(connection, delivery_id, state=DONE, receipt=receipt, finished=now, last_error="")
+    _attempted(connection, delivery_id, now, "")
 
 
-def postpone(connection: Connection, delivery_id: int, error: str, due: float | None) -> None:
+def postpone(
+    connection: Connection, delivery_id: int, error: str, now: float, due: float | None
+) -> None:
     """The attempt failed; the next is due as claimed, or at `due`."""
-    if due is None:
-        _change(connection, delivery_id, last_error=error)
-    else:
-        _change(connection, delivery_id, last_error=error, due=due)
+    later = {} if due is None else {"due": due}
+    _change(connection, delivery_id, last_error=error, **later)
+    _attempted(connection, delivery_id, now, error)
 
 
 def fail(connection: Connection, delivery_id: int, error: str, now: float) -> None:
     """It will not be tried again by itself."""
     _change(connection, delivery_id, state=FAILED, last_error=error, finished=now)
+    _attempted(connection, delivery_id, now, error)
+
+
+def _attempted(connection: Connection, delivery_id: int, now: float, error: str) -> None:
+    connection.execute(insert(attempts).values(delivery_id=delivery_id, finished=now, error=error))
 
 
 def put_off(connection: Connection, of: Select[tuple[int]], due: float) -> None:
@@ -185,45 +104,4 @@ def _change(connection: Connection, delivery_id: int, **values: Any) -> None:
         update(deliveries)
         .where(deliveries.c.id == delivery_id, deliveries.c.state == WAITING)
         .values(**values)
-    )
-
-
-def _delivery(connection: Connection, files: Files, row: Row[Any]) -> Delivery:
-    shipment = connection.execute(select(shipments).where(shipments.c.id == row.shipment_id)).one()
-    found = connection.execute(
-        select(photos).where(photos.c.shipment_id == row.shipment_id).order_by(photos.c.position)
-    )
-    carried = {
-        photo.id: Photo(
-            id=photo.id,
-            name=photo.name,
-            media_type=photo.media_type,
-            size=photo.size,
-            sha256=photo.sha256,
-            path=files.path(photo.file),
-        )
-        for photo in found
-    }
-    return Delivery(
-        id=row.id,
-        key=row.key,
-        action=row.action,
-        recipients=tuple(row.recipients),
-        attempts=row.attempts,
-        created=row.created,
-        photos=tuple(carried.values()) if row.photo_id is None else (carried[row.photo_id],),
-        progress=row.progress,
-        shipment=Shipment(
-            id=shipment.id,
-            sender=shipment.sender,
-            sender_name=shipment.sender_name,
-            recipients=tuple(shipment.recipients),
-            site=shipment.site,
-            subject=shipment.subject,
-            text=shipment.text,
-            camera=shipment.camera,
-            received=shipment.received,
-            photos_before=shipment.photos_before,
-            photos=tuple(carried.values()),
-        ),
     )

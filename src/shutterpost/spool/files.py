@@ -13,6 +13,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
+from shutterpost import faults
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -38,6 +40,7 @@ class Incoming:
     def write(self, data: bytes) -> None:
         """Append bytes. Raises OSError, for example when the disk is full."""
         assert self._fd is not None
+        faults.point("half written" if self.size else "first byte")
         self._hash.update(data)
         self.size += len(data)
         view = memoryview(data)
@@ -47,10 +50,13 @@ class Incoming:
     def keep(self) -> Kept:
         """Fsync the file and move it into place (`Files.sync_names` makes the move last)."""
         assert self._fd is not None
+        faults.point("written")
         sync(self._fd)
+        faults.point("fsynced")
         os.close(self._fd)
         self._fd = None
         os.rename(self._files.incoming / self.file, self._files.path(self.file))
+        faults.point("renamed")
         return Kept(self.file, self.size, self._hash.hexdigest())
 
     def release(self) -> None:
@@ -95,6 +101,7 @@ class Files:
             sync(fd)
         finally:
             os.close(fd)
+        faults.point("folder fsynced")
 
     def remove(self, file: str) -> None:
         """Remove a kept file if it is there."""

@@ -39,6 +39,7 @@ def add_photo(
         "size": kept.size,
         "sha256": kept.sha256,
         "file": kept.file,
+        "purged": False,
     }
     return _insert(connection, photos, row)
 

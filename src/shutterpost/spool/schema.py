@@ -57,6 +57,7 @@ photos = Table(
     Column("size", Integer, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("file", String(64), nullable=False),
+    Column("purged", Boolean, nullable=False),
     Index("photos_by_shipment", "shipment_id", "position"),
     sqlite_autoincrement=True,
 )
@@ -78,6 +79,8 @@ deliveries = Table(
     Column("receipt", Text, nullable=False),
     Column("last_error", Text, nullable=False),
     Column("progress", JSON, nullable=False),
+    Column("patient_since", Float, nullable=False),
+    Column("told", Boolean, nullable=False),
     Index("deliveries_by_due", "state", "due"),
     Index("deliveries_by_shipment", "shipment_id"),
     sqlite_autoincrement=True,
@@ -108,6 +111,26 @@ announcements = Table(
     Column("photo_id", Integer, ForeignKey("photos.id")),
     Index("announcements_by_session", "session"),
     sqlite_autoincrement=True,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("delivery_id", Integer, ForeignKey("deliveries.id"), nullable=False),
+    Column("finished", Float, nullable=False),
+    Column("error", Text, nullable=False),
+    Index("attempts_by_delivery", "delivery_id"),
+    sqlite_autoincrement=True,
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("action", Text, primary_key=True),
+    Column("since", Float, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("told", Boolean, nullable=False),
 )
 
 hotspots = Table(
@@ -196,6 +219,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             host TEXT NOT NULL,
             answer VARCHAR(10) NOT NULL,
             PRIMARY KEY (client, host)
+        )""",
+    ),
+    (
+        "ALTER TABLE deliveries ADD COLUMN patient_since FLOAT NOT NULL DEFAULT 0",
+        "ALTER TABLE deliveries ADD COLUMN told BOOLEAN NOT NULL DEFAULT FALSE",
+        "UPDATE deliveries SET patient_since = created",
+        "ALTER TABLE photos ADD COLUMN purged BOOLEAN NOT NULL DEFAULT FALSE",
+        """CREATE TABLE attempts (
+            id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+            delivery_id INTEGER NOT NULL REFERENCES deliveries (id),
+            finished FLOAT NOT NULL,
+            error TEXT NOT NULL
+        )""",
+        "CREATE INDEX attempts_by_delivery ON attempts (delivery_id)",
+        """CREATE TABLE pauses (
+            action TEXT NOT NULL PRIMARY KEY,
+            since FLOAT NOT NULL,
+            why TEXT NOT NULL,
+            told BOOLEAN NOT NULL
         )""",
     ),
 )

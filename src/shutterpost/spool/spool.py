@@ -4,6 +4,7 @@ Ties files and database together and keeps the order that makes it true: file fs
 renamed, folder fsynced, rows committed. It does not know what actions do.
 """
 
+import asyncio
 import fcntl
 import hashlib
 import json
@@ -16,13 +17,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from shutterpost import faults
 from shutterpost.model import Delivery, Planned
-from shutterpost.spool import deliveries
+from shutterpost.spool import claims, deliveries, upkeep
+from shutterpost.spool.claims import Excluded
 from shutterpost.spool.database import Database
-from shutterpost.spool.deliveries import Excluded
 from shutterpost.spool.files import Files, Kept
 from shutterpost.spool.rows import add_photo, add_shipment
-from shutterpost.spool.schema import photos, shipments
+from shutterpost.spool.schema import shipments
 
 DUPLICATE_WINDOW = 600.0
 """Seconds in which the same e-mail again is taken for the camera's own retry."""
@@ -82,10 +84,7 @@ class Spool:
             raise AlreadyRunning(f"another Shutterpost is using {self._data}") from None
         self.files.open()
         self.database.open()
-        known = self.database.read_now(
-            lambda connection: set(connection.execute(select(photos.c.file)).scalars())
-        )
-        return self.files.clean(known)
+        return self.files.clean(self.database.read_now(upkeep.kept_files))
 
     def close(self) -> None:
         """Finish what is queued and let go of the folder."""
@@ -99,7 +98,12 @@ class Spool:
         An equal one that arrived less than ten minutes before is the same shipment; the
         draft's files are then not used. On return all is on disk.
         """
-        return await self.database.write(lambda connection: _commit(connection, draft, planned))
+        faults.point("before commit")
+        committed = await self.database.write(
+            lambda connection: _commit(connection, draft, planned)
+        )
+        faults.point("committed")
+        return committed
 
     async def claim(
         self,
@@ -109,10 +113,10 @@ class Spool:
         busy: Collection[int],
         full: Collection[str],
     ) -> Delivery | None:
-        """Take the next due delivery (see `deliveries.claim` and `Excluded`)."""
+        """Take the next due delivery (see `claims.claim` and `Excluded`)."""
         excluded = Excluded(busy, full, tuple(self._sending))
         return await self.database.write(
-            lambda connection: deliveries.claim(
+            lambda connection: claims.claim(
                 connection, self.files, now, first_retry, jitter, excluded
             )
         )
@@ -120,9 +124,7 @@ class Spool:
     async def next_due(self, busy: Collection[int], full: Collection[str]) -> float | None:
         """When the next waiting delivery is due."""
         excluded = Excluded(busy, full, tuple(self._sending))
-        return await self.database.read(
-            lambda connection: deliveries.next_due(connection, excluded)
-        )
+        return await self.database.read(lambda connection: claims.next_due(connection, excluded))
 
     @contextmanager
     def sending(self, session: str) -> Iterator[None]:
@@ -135,28 +137,34 @@ class Spool:
             if not self._sending[session]:
                 del self._sending[session]
 
-    async def note(self, delivery: Delivery, progress: dict[str, object]) -> None:
-        """Keep what an attempt has achieved so far."""
-        await self.database.write(
-            lambda connection: deliveries.note(connection, delivery.id, progress)
-        )
-
-    async def finish(
-        self, delivery: Delivery, receipt: str, now: float, also: Sequence[Planned] = ()
+    async def note(
+        self,
+        delivery: Delivery,
+        progress: dict[str, object],
+        also: Sequence[Planned] = (),
+        now: float = 0.0,
     ) -> None:
-        """It was delivered; `also` are deliveries that follow from it."""
+        """Keep what an attempt has achieved so far, and deliveries that follow from it."""
 
         def work(connection: Connection) -> None:
-            deliveries.finish(connection, delivery.id, receipt, now)
+            deliveries.note(connection, delivery.id, progress)
             ids = [photo.id for photo in delivery.shipment.photos]
             deliveries.plan(connection, delivery.shipment.id, ids, also, now)
 
         await self.database.write(work)
 
-    async def postpone(self, delivery: Delivery, error: str, due: float | None = None) -> None:
-        """The attempt failed; there will be another."""
+    async def finish(self, delivery: Delivery, receipt: str, now: float) -> None:
+        """It was delivered."""
         await self.database.write(
-            lambda connection: deliveries.postpone(connection, delivery.id, error, due)
+            lambda connection: deliveries.finish(connection, delivery.id, receipt, now)
+        )
+
+    async def postpone(
+        self, delivery: Delivery, error: str, now: float, due: float | None = None
+    ) -> None:
+        """The attempt failed; there will be another, as claimed or at `due`."""
+        await self.database.write(
+            lambda connection: deliveries.postpone(connection, delivery.id, error, now, due)
         )
 
     async def fail(self, delivery: Delivery, error: str, now: float) -> None:
@@ -164,6 +172,13 @@ class Spool:
         await self.database.write(
             lambda connection: deliveries.fail(connection, delivery.id, error, now)
         )
+
+    async def purge(self, before: float) -> int:
+        """Remove the files of what was delivered before a time; returns how many."""
+        names = await self.database.write(lambda connection: upkeep.purge(connection, before))
+        for name in names:
+            await asyncio.to_thread(self.files.remove, name)
+        return len(names)
 
 
 def _commit(connection: Connection, draft: Draft, planned: Sequence[Planned]) -> tuple[int, bool]:

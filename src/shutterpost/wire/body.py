@@ -20,6 +20,7 @@ class SizedBody:
     def __init__(self, length: int) -> None:
         self.missing: int = length
         """Bytes still to come."""
+        self.quirks: set[str] = set()
 
     @property
     def complete(self) -> bool:
@@ -42,6 +43,7 @@ class ChunkedBody:
 
     def __init__(self) -> None:
         self.complete = False
+        self.quirks: set[str] = set()
         self._line = bytearray()  # a size line or trailer that has not ended yet
         self._chunk = 0  # bytes left in the current chunk
         self._after_data = False  # the line to come ends a chunk's data
@@ -68,6 +70,8 @@ class ChunkedBody:
                 self._end_line()
 
     def _end_line(self) -> None:
+        if not self._line.endswith(b"\r\n"):
+            self.quirks.add("bare-lf")
         line = bytes(self._line).removesuffix(b"\n").removesuffix(b"\r")
         self._line.clear()
         if self._after_data:

@@ -99,7 +99,9 @@ class Multipart:
                 head_end, data_start = _part_head(data, position)
                 if not data_start:
                     break
-                yield Part(_part_fields(data[position:head_end]))
+                head = data[position:head_end]
+                self._note_bare_lf(data[position:data_start])
+                yield Part(_part_fields(head, self.quirks))
                 self._state, position = "data", data_start
                 continue
             stop, after, following = self._delimiter_in(data, position)
@@ -133,6 +135,10 @@ class Multipart:
         if self._state != "epilogue" and not self._held.startswith(self._delimiter + b"--"):
             self.quirks.add("multipart-not-closed")
 
+    def _note_bare_lf(self, lines: bytes) -> None:
+        if lines.count(b"\n") != lines.count(b"\r\n"):
+            self.quirks.add("bare-lf")
+
     def _delimiter_in(self, data: bytes, start: int) -> tuple[int, int, str]:
         """Where the data stops, where to go on, and the state that follows there.
 
@@ -142,10 +148,10 @@ class Multipart:
         search = start
         while (at := data.find(self._delimiter, search)) >= 0:
             search = at + len(self._delimiter)
-            if following := _NEXT_PART.match(data, search):
-                return at, following.end(), "head"
-            if following := _CLOSE.match(data, search):
-                return at, following.end(), "epilogue"
+            if following := _NEXT_PART.match(data, search) or _CLOSE.match(data, search):
+                self._note_bare_lf(following[0])
+                state = "epilogue" if following[0].startswith(b"-") else "head"
+                return at, following.end(), state
             if _UNDECIDED.fullmatch(data, search):
                 return at, at, ""
             # a look-alike: the boundary goes on, so it is the photo's own
@@ -166,7 +172,7 @@ def _part_head(data: bytes, start: int) -> tuple[int, int]:
     return (end.start(), end.end()) if end else (0, 0)
 
 
-def _part_fields(head: bytes) -> dict[str, str]:
+def _part_fields(head: bytes, quirks: set[str]) -> dict[str, str]:
     """The fields of a part's head; lines that are none are passed over."""
     fields: dict[str, str] = {}
     name = ""
@@ -178,4 +184,6 @@ def _part_fields(head: bytes) -> dict[str, str]:
         name = name.strip().lower() if colon else ""
         if name:
             fields.setdefault(name, value.strip())
+        elif line.strip():
+            quirks.add("multipart-stray-line")
     return fields

@@ -1,0 +1,55 @@
+"""What the server says when it starts, and why when it cannot."""
+
+import os
+from typing import TYPE_CHECKING
+
+from shutterpost import __version__
+from shutterpost.config import Config
+from shutterpost.config.values import PRIVATE, Address
+
+if TYPE_CHECKING:
+    from shutterpost.web.page import Page
+
+
+def announce(config: Config, listening: Address, page: "Page | None", leftovers: int) -> None:
+    """Print what runs, where, and for whom."""
+    source = "no configuration file, built-in defaults"
+    if config.source is not None:
+        kind = " (a samsung-nx-emailservice configuration)" if config.reference_dialect else ""
+        source = f"{config.source}{kind}"
+    lines = [f"Shutterpost {__version__}: {source}"]
+    lines += [f"warning:   {warning}" for warning in config.warnings]
+    if os.geteuid() == 0:
+        lines.append("warning:   running as root, which is not needed: see docs/port-80.md")
+    lines += [
+        f"cameras:   http://{listening}, from {_networks(config)}",
+        f"page:      {f'http://{page.address}/' if page else 'off'}",
+        f"senders:   {', '.join(config.senders)}",
+        f"data:      {config.storage.data}",
+        f"photos:    {config.storage.photos}",
+        f"mail:      {_mail(config)}",
+    ]
+    if leftovers:
+        lines.append(f"cleaned:   {leftovers} unfinished files of an earlier run")
+    print("\n".join(lines), flush=True)
+
+
+def cannot_listen(address: Address, error: OSError, setting: str) -> str:
+    """Why an address cannot be listened on, and what to do."""
+    advice = {
+        "Address already in use": f"another program uses this port: stop it, or change {setting}",
+        "Permission denied": "ports below 1024 need a privilege: see docs/port-80.md",
+    }
+    what = os.strerror(error.errno) if error.errno else str(error)
+    return f"cannot listen on {address}: {what}. {advice.get(what, f'See {setting}')}"
+
+
+def _networks(config: Config) -> str:
+    allow = config.server.allow
+    return "private networks" if allow == PRIVATE else ", ".join(map(str, allow))
+
+
+def _mail(config: Config) -> str:
+    if config.email.host:
+        return f"through {config.email.host}:{config.email.port}"
+    return "no SMTP server is configured ([email] host): e-mails are stored in photos instead"

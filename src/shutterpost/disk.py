@@ -1,0 +1,55 @@
+"""Free space: cameras are told to try later before a disk is full."""
+
+import logging
+import os
+from pathlib import Path
+
+from shutterpost.wire.http import Refused
+
+log = logging.getLogger(__name__)
+
+
+class Disk:
+    """Watches the file system of the data folder.
+
+    What arrives is written there, and by `store` a second time into the photos folder if
+    that is on the same file system; one of its own is `store`'s to watch.
+    """
+
+    def __init__(self, data: Path, photos: Path, min_free: int) -> None:
+        self._data = data
+        self._photos = photos
+        self._min_free = min_free
+        self._warned = False
+
+    def require(self, length: int) -> None:
+        """Refuse (503) an upload of `length` bytes for which there is no room."""
+        copies = 2 if same_file_system(self._data, self._photos) else 1
+        free = free_bytes(self._data)
+        if free - copies * length >= self._min_free:
+            self._warned = False
+            return
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "%s has only %.0f MiB left: cameras are told to try later (min_free is %.0f MiB)",
+                self._data,
+                free / 2**20,
+                self._min_free / 2**20,
+            )
+        raise Refused(503, "the disk is nearly full, try again later")
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that an ordinary user may still write there. Raises OSError."""
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
+
+
+def same_file_system(one: Path, other: Path) -> bool:
+    """Whether two folders share their space; one that is not there yet counts as its parent."""
+    return _existing(one).stat().st_dev == _existing(other).stat().st_dev
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())

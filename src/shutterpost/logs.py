@@ -1,0 +1,56 @@
+"""Logs: one line per step, the shipment first; as text, or as JSON for machines."""
+
+import json
+import logging
+import sys
+from typing import Any
+
+FORMATS = ("text", "json")
+
+
+def start(style: str) -> None:
+    """Log to stderr in one of `FORMATS`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if style == "json" else _Text())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # every request, with its URL
+
+
+class Steps(logging.LoggerAdapter[logging.Logger]):
+    """A log whose lines are about one shipment, and perhaps one thing done with it."""
+
+    def __init__(self, log: logging.Logger, shipment: int, what: str = "") -> None:
+        super().__init__(log, {"shipment": shipment})
+        self._what = what.replace("%", "%%")
+
+    def process(self, msg: object, kwargs: Any) -> tuple[object, Any]:
+        """Put the shipment into the record, and what is done before the message."""
+        message = f"{self._what}: {msg}" if self._what else msg
+        return message, {**kwargs, "extra": self.extra}
+
+
+class _Text(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(shipment)s%(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        number = getattr(record, "shipment", None)
+        record.shipment = "" if number is None else f"shipment {number}: "
+        try:
+            return super().format(record)
+        finally:
+            record.shipment = number
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {}
+        if (number := getattr(record, "shipment", None)) is not None:
+            line["shipment"] = number
+        line["time"] = round(record.created, 3)
+        line["level"] = record.levelname.lower()
+        line["message"] = record.getMessage()
+        line["logger"] = record.name
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)

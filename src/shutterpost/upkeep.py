@@ -1,0 +1,108 @@
+"""What is done now and then: retention, and telling the owner what failed for good."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from shutterpost.actions import DeliveryError
+from shutterpost.config import Config
+from shutterpost.spool import Spool
+from shutterpost.spool import upkeep as statements
+from shutterpost.spool.pauses import Pause
+from shutterpost.wire.mail import Head, Mail
+
+log = logging.getLogger(__name__)
+
+ROUND = 60.0
+"""Seconds between two rounds."""
+LONG_PAUSE = 3600.0
+"""Seconds after which a paused action is told."""
+BETWEEN_NOTICES = 3600.0
+"""Seconds between two notices at least."""
+
+
+class Upkeep:
+    """Makes its rounds until it is cancelled."""
+
+    def __init__(self, config: Config, spool: Spool, clock: Callable[[], float]) -> None:
+        self._config = config
+        self._spool = spool
+        self._clock = clock
+        self._next_notice = 0.0
+
+    async def run(self) -> None:
+        """A round every minute."""
+        while True:
+            try:
+                await self.round()
+            except Exception:  # a full disk, say: the next round may do better
+                log.exception("the upkeep could not be done")
+            await asyncio.sleep(ROUND)
+
+    async def round(self) -> None:
+        """Remove what was kept long enough, and tell what has to be told."""
+        now = self._clock()
+        while removed := await self._spool.purge(now - self._config.storage.keep):
+            log.info("%d delivered files were kept long enough and are removed", removed)
+        if self._config.notify.email and self._config.email.host and now >= self._next_notice:
+            await self._tell(now)
+
+    async def _tell(self, now: float) -> None:
+        failed, paused = await self._spool.database.read(
+            lambda connection: statements.untold(connection, now - LONG_PAUSE)
+        )
+        if not failed and not paused:
+            return
+        try:
+            await asyncio.to_thread(self._send, notice(failed, paused), now)
+        except DeliveryError as error:
+            log.warning("a notice cannot be mailed: %s", error)
+            return
+        self._next_notice = now + BETWEEN_NOTICES
+        await self._spool.database.write(
+            lambda connection: statements.told(
+                connection, [id for id, _, _ in failed], [pause.action for pause in paused]
+            )
+        )
+
+    def _send(self, text: str, now: float) -> None:
+        """Mail a notice (blocking). Raises DeliveryError."""
+        from shutterpost.actions.smtp import Session
+
+        settings = self._config.email
+        to = self._config.notify.email
+        sender = next(
+            address for address in (settings.from_, settings.username, to) if "@" in address
+        )
+        mail = Mail(
+            Head(
+                message_id=f"<notice.{now:.0f}@{sender.rpartition('@')[2]}>",
+                sent=now,
+                from_address=sender,
+                from_name="Shutterpost",
+                reply_to="",
+                to=(to,),
+                subject="Shutterpost: photos that did not go out",
+                text=text,
+            ),
+            [],
+        )
+        session = Session(settings)
+        try:
+            session.send(sender, [to], mail.size, mail.pieces([]))
+        finally:
+            session.close()
+
+
+def notice(failed: list[tuple[int, str, str]], paused: list[Pause]) -> str:
+    """What the owner is told."""
+    lines = []
+    for pause in paused:
+        lines += [f"{pause.action} is paused, because it cannot work as configured:"]
+        lines += [f"    {pause.why}", "Correct the configuration and restart Shutterpost.", ""]
+    if failed:
+        lines += ["These deliveries failed and are not tried again by themselves:", ""]
+        lines += [f"{id:6}  {action}: {error}" for id, action, error in failed]
+        lines += ["", "Their photos are kept. `shutterpost queue retry ID` tries one again,"]
+        lines += ["`shutterpost queue drop ID` gives it up."]
+    return "\n".join(lines) + "\n"

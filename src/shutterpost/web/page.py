@@ -1,0 +1,57 @@
+"""The page's server: Starlette on uvicorn, inside our own event loop and signals."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from shutterpost.config import Config
+from shutterpost.config.values import Address
+from shutterpost.metrics import Metrics
+from shutterpost.spool import Spool
+from shutterpost.web.app import application
+
+STOP = 1.0
+"""Seconds that requests of people have left when the server stops."""
+
+
+class _Uvicorn(uvicorn.Server):
+    """Leaves signals to the server that it is a part of."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+class Page:
+    """Serves people until closed."""
+
+    def __init__(self, config: Config, spool: Spool, metrics: Metrics) -> None:
+        settings = uvicorn.Config(
+            application(config, spool, metrics),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=int(STOP),
+        )
+        self._server = _Uvicorn(settings)
+        self._serving: asyncio.Task[None] | None = None
+        self.address = Address("", 0)
+
+    async def open(self, address: Address) -> None:
+        """Listen and serve. Raises OSError."""
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        listener = socket.create_server((address.host, address.port), family=family)
+        self.address = Address(address.host, listener.getsockname()[1])
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+
+    async def close(self) -> None:
+        """Finish what is being served, and stop."""
+        self._server.should_exit = True
+        if self._serving is not None:
+            await asyncio.wait([self._serving], timeout=2 * STOP)

@@ -1,0 +1,7 @@
+"""Text that others wrote, made fit for one line of ours."""
+
+
+def one_line(text: str, limit: int) -> str:
+    """The text on one line, without control characters, cut to `limit` bytes of UTF-8."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text[:limit])
+    return line.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore").strip()
