@@ -48,17 +48,17 @@ class Server:
     def output(self) -> str:
         return self.log.read_text()
 
-    def start(self) -> None:
+    def start(self, port: int = 0, **environ: str) -> None:
         """Start (again); returns once cameras can connect."""
         command = [sys.executable, "-m", "shutterpost", "serve"]
-        command += ["--listen", "127.0.0.1:0", "--web", "127.0.0.1:0"]
+        command += ["--listen", f"127.0.0.1:{port}", "--web", "127.0.0.1:0"]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SHUTTERPOST_")}
         environment.pop("CONFIG", None)
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [*command, *self._arguments],
                 cwd=self.folder,
-                env=environment,
+                env={**environment, **environ},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

@@ -139,8 +139,8 @@ class Couriers:
             outcome = await self._attempt(delivery)
         except MisconfiguredError as error:
             await self._pause(delivery, str(error))
-            return
         except PermanentError as error:
+            await self._resume(delivery.action)
             self._delivered(delivery.action, "failed")
             step.error("failed: %s", error)
             await self._write(self._spool.fail, delivery, str(error), self._clock())
@@ -150,11 +150,11 @@ class Couriers:
             step.exception("met an unknown error")
             await self._again(delivery, error)
         else:
+            await self._resume(delivery.action)
             self._delivered(delivery.action, "done")
             await self._write(self._spool.finish, delivery, outcome.receipt, self._clock())
             faults.point("finished")
             step.info("done: %s", " ".join(outcome.receipt.split()))
-        await self._resume(delivery.action)
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         action = self._actions.get(delivery.action)
@@ -193,20 +193,23 @@ class Couriers:
                 why,
             )
 
-    async def _resume(self, action: str) -> None:
-        """The action works, as far as its configuration goes."""
-        if action in self._paused:
-            now = self._clock()
-            await self._spool.database.write(
-                lambda connection: pauses.resume(connection, [action], now)
-            )
-            self._paused.pop(action, None)
-            log.warning("%s works again", action)
+    async def _resume(self, action: str) -> float:
+        """The action works, as far as its configuration goes; returns how long it did not."""
+        if action not in self._paused:
+            return 0.0
+        now = self._clock()
+        paused = await self._spool.database.write(
+            lambda connection: pauses.resume(connection, action, now)
+        )
+        self._paused.pop(action, None)
+        log.warning("%s works again", action)
+        return paused
 
     async def _again(self, delivery: Delivery, error: Exception) -> None:
+        patient_since = delivery.patient_since + await self._resume(delivery.action)
         now = self._clock()
         why = str(error) or type(error).__name__
-        if now - delivery.patient_since >= self._patience.give_up:
+        if now - patient_since >= self._patience.give_up:
             self._delivered(delivery.action, "failed")
             _steps(delivery).error("failed, and is given up: %s", why)
             await self._write(self._spool.fail, delivery, why, now)

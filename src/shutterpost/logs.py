@@ -13,7 +13,8 @@ def start(style: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if style == "json" else _Text())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # every request, with its URL
+    for chatty in ("httpx2", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 class Steps(logging.LoggerAdapter[logging.Logger]):

@@ -38,6 +38,8 @@ class Email:
             if not progress:
                 progress.update(self._planned(delivery, session.size_limit))
                 await note(progress, [delivery.photos[index] for index in progress["too_large"]])
+            elif progress.pop("again", False):
+                _ask_again(progress)
             later = {}
             for number in range(len(progress["mails"])):
                 later.update(await self._send(session, delivery, progress, number, note))
@@ -57,10 +59,10 @@ class Email:
         mails, too_large = split(sizes, room)
         return {
             "mails": [
-                {"photos": photos, "to": list(delivery.recipients)} for photos in mails or [[]]
+                {"photos": photos, "to": list(delivery.recipients), "refused": {}}
+                for photos in mails or [[]]
             ],
             "too_large": too_large,
-            "refused": {},
         }
 
     async def _send(
@@ -86,7 +88,7 @@ class Email:
         later = {to: f"{code} {why}" for to, (code, why) in refused.items() if code < 500}
         for recipient, (code, why) in refused.items():
             if recipient not in later:
-                progress["refused"][recipient] = f"{code} {why}"
+                planned["refused"][recipient] = f"{code} {why}"
         planned["to"] = list(later)
         await note(progress)
         return later
@@ -107,7 +109,7 @@ class Email:
             return session.send(self._sender(delivery), to, mail.size, mail.pieces(files))
 
     def _outcome(self, delivery: Delivery, progress: dict[str, Any]) -> Outcome:
-        refused = progress["refused"]
+        refused = {to: why for mail in progress["mails"] for to, why in mail["refused"].items()}
         if refused:
             reached = [to for to in delivery.recipients if to not in refused]
             others = f"; delivered to {', '.join(reached)}" if reached else ""
@@ -167,6 +169,13 @@ def split(sizes: Sequence[int], room: int) -> tuple[list[list[int]], list[int]]:
             mails.append([index])
             free = room - size
     return mails, too_large
+
+
+def _ask_again(progress: dict[str, Any]) -> None:
+    """A person retries: whoever was refused may be taken now."""
+    for mail in progress["mails"]:
+        mail["to"] += mail["refused"]
+        mail["refused"] = {}
 
 
 async def _abortable(

@@ -1,6 +1,5 @@
 """Actions that cannot work as configured: their deliveries wait without losing patience."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -34,12 +33,21 @@ def pause(connection: Connection, action: str, why: str, now: float) -> bool:
     return not known
 
 
-def resume(connection: Connection, actions: Sequence[str], now: float) -> None:
-    """Actions work again: what waited for them is due, as patient as when they were paused."""
-    for row in connection.execute(select(pauses).where(pauses.c.action.in_(actions))).all():
-        connection.execute(
-            update(deliveries)
-            .where(deliveries.c.action == row.action, deliveries.c.state == WAITING)
-            .values(patient_since=deliveries.c.patient_since + (now - row.since))
-        )
-    connection.execute(delete(pauses).where(pauses.c.action.in_(actions)))
+def resume(connection: Connection, action: str, now: float) -> float:
+    """An action works again; returns how many seconds it was paused.
+
+    What waited for it is as patient as when it was paused.
+    """
+    since: float | None = connection.execute(
+        select(pauses.c.since).where(pauses.c.action == action)
+    ).scalar_one_or_none()
+    if since is None:
+        return 0.0
+    paused = max(0.0, now - since)
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.action == action, deliveries.c.state == WAITING)
+        .values(patient_since=deliveries.c.patient_since + paused)
+    )
+    connection.execute(delete(pauses).where(pauses.c.action == action))
+    return paused

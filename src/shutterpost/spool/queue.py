@@ -48,14 +48,29 @@ def entry(connection: Connection, delivery_id: int) -> dict[str, Any]:
 
 
 def retry(connection: Connection, delivery_id: int, now: float) -> None:
-    """Have a delivery tried now, as patiently as a new one. Raises NotPossible."""
+    """Have a delivery tried now, as patiently as a new one. Raises NotPossible.
+
+    Its action finds `again` in the progress, and takes back what it had given up.
+    """
     state = _state(connection, delivery_id)
     if state not in (WAITING, FAILED):
         raise NotPossible(f"delivery {delivery_id} is {state}: there is nothing to retry")
+    progress: dict[str, Any] = connection.execute(
+        select(deliveries.c.progress).where(deliveries.c.id == delivery_id)
+    ).scalar_one()
+    if progress:
+        progress = {**progress, "again": True}
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id == delivery_id)
-        .values(state=WAITING, due=now, patient_since=now, finished=None, told=False)
+        .values(
+            state=WAITING,
+            due=now,
+            patient_since=now,
+            finished=None,
+            told=False,
+            progress=progress,
+        )
     )
 
 

@@ -1,0 +1,107 @@
+"""Notices: who is told what, and how often."""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from shutterpost.config import Config, load
+from shutterpost.config.settings import Email, Notify
+from shutterpost.model import Planned
+from shutterpost.spool import Draft, Spool, pauses
+from shutterpost.upkeep import BETWEEN_NOTICES, LONG_PAUSE, Upkeep
+from tests.conftest import Smarthost
+
+
+class House:
+    def __init__(self, folder: Path, smarthost: Smarthost) -> None:
+        email = Email(host="127.0.0.1", port=smarthost.port, security="none")
+        config = dataclasses.replace(
+            load(None, {}), email=email, notify=Notify("owner@example.org")
+        )
+        self.config: Config = config
+        self.spool = Spool(folder)
+        self.spool.open()
+        self.now = 10_000.0
+        self.upkeep = Upkeep(config, self.spool, lambda: self.now)
+
+    def round(self) -> None:
+        asyncio.run(self.upkeep.round())
+
+    async def _fail(self, error: str) -> None:
+        incoming = self.spool.files.receive()
+        incoming.write(error.encode())
+        photos = (("A.JPG", "image/jpeg", incoming.keep()),)
+        draft = Draft(self.now, "a@b.c", "", ("d@e.f",), "", error, photos)
+        await self.spool.commit(draft, [Planned("email", ("d@e.f",), None)])
+        delivery = await self.spool.claim(self.now, 10.0, 1.0, [], [])
+        assert delivery is not None
+        await self.spool.fail(delivery, error, self.now)
+
+    def fail(self, error: str) -> None:
+        asyncio.run(self._fail(error))
+
+    def write(self, work: Callable[..., object]) -> None:
+        asyncio.run(self.spool.database.write(work))
+
+
+@pytest.fixture
+def house(tmp_path: Path, smarthost: Smarthost) -> Iterator[House]:
+    house = House(tmp_path, smarthost)
+    yield house
+    house.spool.close()
+
+
+def texts(smarthost: Smarthost) -> list[str]:
+    bodies = [mail.message.get_body() for mail in smarthost.inbox.mails]
+    return [str(body.get_content()) for body in bodies if body]
+
+
+def test_failures_are_told_once_at_most_every_hour_with_the_list(
+    house: House, smarthost: Smarthost
+) -> None:
+    house.round()
+    assert smarthost.inbox.mails == []
+    house.fail("first trouble")
+    house.fail("second trouble")
+    house.round()
+    [text] = texts(smarthost)
+    assert "first trouble" in text
+    assert "second trouble" in text
+    assert "shutterpost queue retry ID" in text
+    assert smarthost.inbox.mails[0].recipients == ["owner@example.org"]
+    house.fail("third trouble")
+    house.now += BETWEEN_NOTICES - 1
+    house.round()
+    assert len(smarthost.inbox.mails) == 1
+    house.now += 1
+    house.round()
+    house.round()
+    assert "third trouble" in texts(smarthost)[1]
+    assert "first trouble" not in texts(smarthost)[1]
+    assert len(smarthost.inbox.mails) == 2
+
+
+def test_an_action_that_is_paused_for_an_hour_is_told(house: House, smarthost: Smarthost) -> None:
+    house.write(lambda connection: pauses.pause(connection, "mastodon", "wrong token", house.now))
+    house.now += LONG_PAUSE - 1
+    house.round()
+    assert smarthost.inbox.mails == []
+    house.now += 1
+    house.round()
+    house.now += BETWEEN_NOTICES
+    house.round()
+    [text] = texts(smarthost)
+    assert "mastodon is paused" in text
+    assert "wrong token" in text
+
+
+def test_a_notice_that_cannot_be_mailed_is_mailed_later(house: House, smarthost: Smarthost) -> None:
+    house.fail("trouble")
+    smarthost.stop()
+    house.round()
+    smarthost.start(smarthost.port)
+    house.round()
+    assert len(smarthost.inbox.mails) == 1
