@@ -2,12 +2,14 @@
 # make test   lint, types and every test
 # make check  lint and types alone
 # make bench  what is fast, and how fast
+# make fuzz   every parser, a minute each
+# make soak   200 kills under load, and 20 minutes of it
 # make lock   new pinned versions of everything
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench lock clean
+.PHONY: run test check bench fuzz soak lock clean
 
 run: .venv/run
 	$(BIN)/shutterpost serve $(ARGS)
@@ -23,6 +25,14 @@ check: .venv/test
 bench: .venv/test
 	$(BIN)/python -m bench
 
+fuzz: .venv/test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(BIN)/python -m fuzz $(ARGS)
+
+soak: .venv/test
+	$(BIN)/python -m soak kills 200
+	$(BIN)/python -m soak load 1200
+
 .venv/run: requirements/run.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
@@ -37,7 +47,8 @@ LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --gen
 	--no-header --no-emit-index-url --no-emit-find-links
 
 lock:
-	cd requirements && $(LOCK) run.in -o run.txt && $(LOCK) test.in -c run.txt -o test.txt
+	cd requirements && $(LOCK) run.in -o run.txt && $(LOCK) test.in -c run.txt -o test.txt \
+		&& $(LOCK) fuzz.in -c test.txt -o fuzz.txt
 
 clean:
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -187,7 +187,11 @@ class Smarthost:
 @pytest.fixture
 def smarthost() -> Iterator[Smarthost]:
     """A real SMTP server on loopback; `stop` and `start` make it come and go."""
-    inbox = Inbox()
+    yield from running_smarthost(Inbox())
+
+
+def running_smarthost(inbox: Inbox) -> Iterator[Smarthost]:
+    """Run an SMTP server while the caller goes on."""
     controllers: list[Controller] = []
 
     def start(port: int = 0, **options: Any) -> int:

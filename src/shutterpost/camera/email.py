@@ -11,6 +11,7 @@ MESSAGE_LIMIT = 256 * 1024
 RECEIVER_LIMIT = 100
 """The most receivers of one e-mail."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NAME_LIMIT = 100  # characters; mail headers are folded in quadratic time
 _SUBJECT_LIMIT = 400
 _MARKER = re.compile(r"(?:\A|\n)[ \t]*language_sh100_utf8\s*\Z")
@@ -70,7 +71,7 @@ def _address(text: str, role: str) -> tuple[str, str]:
     """The name and the bare address of `Name <address>` or `address`."""
     name, bracket, rest = text.rpartition("<")
     address = (rest.partition(">")[0] if bracket else text).strip()
-    if not _ADDRESS.fullmatch(address):
+    if not _ADDRESS.fullmatch(address) or _CONTROL.search(text):
         raise Refused(400, f"the {role} {address!a} is not an e-mail address")
     return " ".join(name[:_NAME_LIMIT].split()).strip('"'), address
 

@@ -34,13 +34,12 @@ def safe_name(name: str) -> str:
     """
     last = re.split(r"[/\\]", name)[-1]
     cleaned = _UNSAFE.sub("_", last).strip(" .")
-    if not cleaned.strip("_"):
-        return "photo"
     stem, dot, suffix = cleaned.rpartition(".")
     if not dot or len(suffix.encode()) > 10:
         stem, dot, suffix = cleaned, "", ""
     room = NAME_LIMIT - len((dot + suffix).encode())
-    return stem.encode()[:room].decode("utf-8", "ignore").rstrip(" .") + dot + suffix
+    safe = stem.encode()[:room].decode("utf-8", "ignore").rstrip(" .") + dot + suffix
+    return safe if safe.strip("_") else "photo"
 
 
 def media_type(name: str, said: str) -> str:

@@ -1,0 +1,137 @@
+"""What is fuzzed.
+
+Each target reads bytes in two ways, which must agree, and raises nothing but the errors
+that the code promises.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from shutterpost.camera import crypt, sns
+from shutterpost.camera.email import read_message
+from shutterpost.camera.files import media_type, safe_name
+from shutterpost.quirks import QUIRKS
+from shutterpost.wire.body import ChunkedBody
+from shutterpost.wire.http import HeadReader, Refused, Request
+from shutterpost.wire.multipart import Data, Multipart, Part, PartEnd
+
+_BOUNDARY = b"---------------------------7d93b9550d4a"
+
+
+def http(data: bytes) -> None:
+    """Request heads, whole and in pieces."""
+    assert _head([data]) == _head([data[:7], data[7:20], data[20:]])
+
+
+def chunked(data: bytes) -> None:
+    """Chunked bodies."""
+    assert _chunks([data]) == _chunks([data[:1], data[1:5], data[5:]])
+
+
+def multipart(data: bytes) -> None:
+    """Multipart bodies; what comes out is never more than what came in."""
+    parts = _parts([data])
+    assert parts == _parts([data[:3], data[3:50], data[50:]])
+    if isinstance(parts, list):
+        assert sum(len(content) for _, content in parts) <= len(data)
+
+
+def message(data: bytes) -> None:
+    """The XML of an e-mail."""
+    quirks: set[str] = set()
+    with suppress(Refused):
+        found = read_message(data, quirks)
+        assert found.receivers
+        assert "\n" not in found.subject + found.sender + "".join(found.receivers)
+        (found.text + found.sender_name).encode()
+        assert quirks <= QUIRKS.keys()
+
+
+def social(data: bytes) -> None:
+    """The XML of logins and announcements."""
+    for read in (sns.read_auth, sns.read_announcement):
+        with suppress(Refused):
+            read(data, set())
+
+
+def credentials(data: bytes) -> None:
+    """Encrypted names and passwords."""
+    key, _, value = data.decode("latin-1").partition("|")
+    with suppress(ValueError):
+        crypt.decrypt(key, value)
+
+
+def names(data: bytes) -> None:
+    """File names and media types."""
+    name, _, said = data.decode("utf-8", "surrogateescape").partition("|")
+    safe = safe_name(name)
+    assert safe == safe_name(safe)
+    assert not set(safe) & set("/\\\0")
+    assert "\n" not in media_type(safe, said)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "http": http,
+    "chunked": chunked,
+    "multipart": multipart,
+    "message": message,
+    "social": social,
+    "credentials": credentials,
+    "names": names,
+}
+
+
+def seeds(name: str, recordings: Path) -> Iterator[bytes]:
+    """Inputs to begin with: the recordings, or what a target reads of them."""
+    for path in recordings.glob("*.http"):
+        raw = path.read_bytes()
+        body = raw.partition(b"\r\n\r\n")[2]
+        if name == "message":
+            yield body.partition(b"\r\n\r\n")[2][:600]
+        else:
+            yield raw if name == "http" else body
+
+
+def _head(pieces: list[bytes]) -> object:
+    reader = HeadReader()
+    request: Request | None = None
+    rest = b""
+    try:
+        for piece in pieces:
+            if request is not None:
+                rest += piece
+            elif found := reader.feed(piece):
+                request, rest = found
+        if request is None:
+            reader.end()
+    except Refused as refused:
+        return refused.status, refused.why
+    return request, rest
+
+
+def _chunks(pieces: list[bytes]) -> object:
+    body = ChunkedBody()
+    try:
+        data = b"".join(chunk for piece in pieces for chunk in body.feed(piece))
+    except Refused as refused:
+        return refused.status
+    return data, body.complete
+
+
+def _parts(pieces: list[bytes]) -> list[tuple[Part, bytes]] | int:
+    reader = Multipart(_BOUNDARY)
+    found: list[tuple[Part, bytes]] = []
+    try:
+        events = [event for piece in pieces for event in reader.feed(piece)]
+        events += reader.end()
+    except Refused as refused:
+        return refused.status
+    for event in events:
+        if isinstance(event, Part):
+            found.append((event, b""))
+        elif isinstance(event, Data):
+            found[-1] = (found[-1][0], found[-1][1] + event.data)
+        else:
+            assert isinstance(event, PartEnd)
+    return found
