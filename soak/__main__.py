@@ -52,7 +52,7 @@ def kills(count: int) -> None:
         load.stopping = True
         for thread in threads:
             thread.join()
-        power_cut.settle(server)
+        power_cut.settle(server, 1800)
         print(power_cut.check(load, server, smarthost, mastodon))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -63,6 +64,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self, method: str) -> None:
         state = self.server.state
         body = self._body()
+        if body is None:  # the client is gone
+            self.close_connection = True
+            return
         path = re.sub(r"/media/\d+$", "/media/:id", self.path.partition("?")[0])
         what = f"{method} {path}"
         state.asked.append(what)
@@ -80,15 +84,17 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(status, found, {})
 
-    def _body(self) -> bytes:
+    def _body(self) -> bytes | None:
         if self.headers.get("Transfer-Encoding") == "chunked":
             data = b""
-            while size := int(self.rfile.readline(), 16):
-                data += self.rfile.read(size)
+            while (line := self.rfile.readline()).strip() not in (b"", b"0"):
+                data += self.rfile.read(int(line, 16))
                 self.rfile.readline()
             self.rfile.readline()
-            return data
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            return data if line else None
+        length = int(self.headers.get("Content-Length", 0))
+        data = self.rfile.read(length)
+        return data if len(data) == length else None
 
     def _do(self, what: str, body: bytes) -> tuple[int, dict[str, Any]]:
         state = self.server.state
@@ -175,6 +181,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     state: FakeMastodon
     app: dict[str, str]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is no error of ours; anything else is shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def fake_mastodon() -> Iterator[FakeMastodon]:

@@ -67,7 +67,7 @@ class Load:
                 time.sleep(0.05)  # the camera shows an error, the person tries again
 
 
-def settle(server: Server) -> None:
+def settle(server: Server, deadline: float = 60.0) -> None:
     """Wait until nothing is left to deliver."""
 
     def settled() -> bool:
@@ -80,7 +80,7 @@ def settle(server: Server) -> None:
             connection.close()
         return bool(row == (0,))
 
-    eventually(settled, 60)
+    eventually(settled, deadline)
 
 
 def check(

@@ -17,7 +17,7 @@ LAYERS = (
     ("routes", "actions", "spool", "secret"),
     ("intake", "simulator"),
     ("gateway", "couriers", "upkeep"),
-    ("doors", "web"),
+    ("doors", "dns_door", "web"),
     ("announce", "check"),
     ("server",),
     ("commands",),

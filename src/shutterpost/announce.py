@@ -29,6 +29,8 @@ def announce(config: Config, listening: Address, page: "Page | None", leftovers:
         f"photos:    {config.storage.photos}",
         f"mail:      {_mail(config)}",
     ]
+    if config.dns.listen:
+        lines.append(f"dns:       {config.dns.listen}, {_dns(config)}")
     if leftovers:
         lines.append(f"cleaned:   {leftovers} unfinished files of an earlier run")
     print("\n".join(lines), flush=True)
@@ -47,6 +49,12 @@ def cannot_listen(address: Address, error: OSError, setting: str) -> str:
 def _networks(config: Config) -> str:
     allow = config.server.allow
     return "private networks" if allow == PRIVATE else ", ".join(map(str, allow))
+
+
+def _dns(config: Config) -> str:
+    upstream = config.dns.upstream
+    others = "refused" if upstream == "off" else f"forwarded to {upstream}"
+    return f"camera names at {config.dns.address}, others {others}"
 
 
 def _mail(config: Config) -> str:

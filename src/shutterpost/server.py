@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from shutterpost import logs, systemd
 from shutterpost.actions import Action, store
 from shutterpost.announce import announce, cannot_listen
+from shutterpost.camera.models import hosts_of
 from shutterpost.config import Config
 from shutterpost.config.values import Secret
 from shutterpost.couriers import Couriers, Patience
@@ -26,6 +27,7 @@ from shutterpost.spool import AlreadyRunning, NewerDatabase, Spool
 from shutterpost.upkeep import Upkeep
 
 if TYPE_CHECKING:
+    from shutterpost.dns_door import DnsDoor
     from shutterpost.web.page import Page
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ async def _serve(config: Config) -> None:
     )
     try:
         listening = door.open(config.server.listen)
+        resolver = await _open_dns(config)
         page = await _open_page(config, spool, metrics)
     except CannotStart:
         spool.close()
@@ -91,11 +94,29 @@ async def _serve(config: Config) -> None:
         task.cancel()
     if page is not None:
         await page.close()
+    if resolver is not None:
+        await resolver.close()
     spool.close()
     logging.shutdown()
     sys.stdout.flush()
     # A thread may hang for a minute in a far end's silence; asyncio.run would wait for it.
     os._exit(0)
+
+
+async def _open_dns(config: Config) -> "DnsDoor | None":
+    settings = config.dns
+    if settings.listen is None:
+        return None
+    from shutterpost.dns_door import DnsDoor
+    from shutterpost.wire.dns import Responder
+
+    responder = Responder(hosts_of(settings.cameras), settings.upstream != "off")
+    door = DnsDoor(responder, settings.address, config.server.allow, settings.upstream)
+    try:
+        await door.open(settings.listen)
+    except OSError as error:
+        raise CannotStart(cannot_listen(settings.listen, error, "[dns] listen")) from None
+    return door
 
 
 async def _open_page(config: Config, spool: Spool, metrics: Metrics) -> "Page | None":

@@ -5,6 +5,7 @@ row is docs/protocol.md, sections 7 and 8.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -119,6 +120,12 @@ def find_model(name: str) -> Model:
     if _UNLISTED.fullmatch(wanted):
         return Model(wanted, "", Works.TRY, "not listed")
     raise KeyError(name)
+
+
+def hosts_of(models: Iterable[str]) -> tuple[str, ...]:
+    """The names that these models ask for; all names if there are none."""
+    found = {host: None for name in models for host in find_model(name).hosts}
+    return tuple(found) or ALL_HOSTS
 
 
 def recognise(text: str) -> Model | None:

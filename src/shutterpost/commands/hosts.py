@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     import ipaddress
 
     from shutterpost.camera.models import find_model
-    from shutterpost.hosts import FORMATS, own_address
+    from shutterpost.hosts import FORMATS, own_address, wanted
 
     try:
         model = find_model(options.camera) if options.camera else None
@@ -33,5 +33,5 @@ def run(options: argparse.Namespace) -> int:
     except OSError:
         print("this machine's address is unknown: give it with --ip", file=sys.stderr)
         return 1
-    print(FORMATS[options.format](address, model), end="")
+    print(FORMATS[options.format](wanted(address, model)), end="")
     return 0

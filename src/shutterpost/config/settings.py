@@ -185,6 +185,9 @@ class Dns:
     """The DNS responder."""
 
     listen: Address | None = _setting(values.address_or_off, "off", '"192.168.1.23:53"')
+    cameras: tuple[str, ...] = _setting(
+        values.cameras, [], "the models whose names are answered for; empty: all"
+    )
     address: str = _setting(
         values.ip_or("auto"),
         "auto",

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from shutterpost.camera.models import find_model
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Reader = Callable[[object], object]
 T = TypeVar("T")
@@ -201,6 +203,16 @@ def networks(value: object) -> tuple[Network, ...]:
                 f'"{text}" is no network: write "private", "any", or for example "192.168.1.0/24"'
             ) from None
     return tuple(found)
+
+
+def cameras(value: object) -> tuple[str, ...]:
+    """Camera models."""
+    for name in strings(value):
+        try:
+            find_model(name)
+        except KeyError:
+            raise ValueError(f'"{name}" is no known camera: see `shutterpost cameras`') from None
+    return strings(value)
 
 
 def host(value: object) -> str:
