@@ -1,9 +1,11 @@
 """Hosts of our own: network namespaces with a cable between them. Needs root."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.support import need, need_root
 
@@ -37,6 +39,9 @@ def two_hosts(prefix: str, addresses: Sequence[str]) -> Iterator[tuple[Host, Hos
     try:
         for number, host in enumerate(hosts):
             _ip("netns", "add", host.name)
+            folder = Path("/etc/netns") / host.name  # stands for /etc within the namespace
+            folder.mkdir(parents=True)
+            (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions attempts:1\n")
             _ip("link", "set", f"{prefix}v{number}", "netns", host.name)
             host.run("ip", "address", "add", f"{host.address}/24", "dev", f"{prefix}v{number}")
             host.run("ip", "link", "set", f"{prefix}v{number}", "up")
@@ -46,6 +51,7 @@ def two_hosts(prefix: str, addresses: Sequence[str]) -> Iterator[tuple[Host, Hos
     finally:
         for host in hosts:
             subprocess.run(["ip", "netns", "delete", host.name], check=False, capture_output=True)
+            shutil.rmtree(Path("/etc/netns") / host.name, ignore_errors=True)
         subprocess.run(["ip", "link", "delete", f"{prefix}v0"], check=False, capture_output=True)
 
 

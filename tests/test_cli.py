@@ -82,7 +82,9 @@ def test_a_missing_file_that_was_named(tmp_path: Path) -> None:
 def test_check_offline_without_a_configuration(tmp_path: Path) -> None:
     result = run("check", "--offline", cwd=tmp_path)
     assert result.returncode == 0
-    assert [line.split()[0] for line in result.stdout.splitlines()] == ["ok", "ok", "ok", "warn"]
+    verdicts = [line.split()[:2] for line in result.stdout.splitlines()]
+    expected = ["configuration:", "data:", "photos:", "clock:", "database:", "cameras:"]
+    assert verdicts == [*(["ok", what] for what in expected), ["warn", "mail:"]]
     assert list(tmp_path.iterdir()) == []
 
 

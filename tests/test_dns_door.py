@@ -20,9 +20,16 @@ from tests.support import PHOTO, RECORDINGS, eventually, need
 
 
 def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that is free for both kinds."""
+    while True:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as tcp,
+            socket.socket(type=socket.SOCK_DGRAM) as udp,
+        ):
+            port = int(tcp.getsockname()[1])
+            with suppress(OSError):
+                udp.bind(("127.0.0.1", port))
+                return port
 
 
 class Dns:
@@ -59,7 +66,7 @@ def test_real_clients_are_answered(dns_server: Dns, tool: str, transport: str) -
     assert "REFUSED" in dig(tool, dns_server.port, transport, "example.org", "A")
     assert "REFUSED" in dig(tool, dns_server.port, transport, HOSTS[0], "ANY")
     assert re.search(
-        r"(?i)edns.*version: 0", dig(tool, dns_server.port, transport, "+edns=0", HOSTS[0])
+        r"(?is)edns.*version: 0", dig(tool, dns_server.port, transport, "+edns=0", HOSTS[0])
     )
 
 

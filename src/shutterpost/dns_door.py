@@ -93,23 +93,28 @@ class DnsDoor:
         self._connections = 0
         self._own = ("", 0.0)
 
-    async def open(self, address: Address) -> Address:
-        """Listen; returns the address with its port. Raises OSError."""
+    async def open(self, address: Address) -> None:
+        """Listen. Raises OSError."""
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         udp = socket.socket(family, socket.SOCK_DGRAM)
         try:
-            udp.setblocking(False)
-            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-            _tell_destination(udp)
             udp.bind((address.host, address.port))
-            port = udp.getsockname()[1]
-            self._tcp = await asyncio.start_server(self._serve_tcp, address.host, port)
+            tcp = socket.create_server((address.host, address.port), family=family)
         except OSError:
             udp.close()
             raise
-        self._udp = udp
-        asyncio.get_running_loop().add_reader(udp, self._serve_udp, udp)
-        return Address(address.host, port)
+        await self.adopt([udp, tcp])
+
+    async def adopt(self, sockets: Sequence[socket.socket]) -> None:
+        """Answer on bound sockets of both kinds."""
+        for sock in sockets:
+            sock.setblocking(False)
+            if sock.type == socket.SOCK_STREAM:
+                self._tcp = await asyncio.start_server(self._serve_tcp, sock=sock)
+            else:
+                _prepare(sock)
+                asyncio.get_running_loop().add_reader(sock, self._serve_udp, sock)
+                self._udp = sock
 
     async def close(self) -> None:
         """Stop answering."""
@@ -230,10 +235,10 @@ _Ancillary = list[tuple[int, int, bytes]]
 _Peer = tuple[str, int] | tuple[str, int, int, int]
 
 
-def _tell_destination(udp: socket.socket) -> None:
+def _prepare(udp: socket.socket) -> None:
     """Have the kernel say which of our addresses each datagram was sent to."""
+    udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     if udp.family == socket.AF_INET6:
-        udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     else:
         with suppress(OSError):  # not on macOS: the route to the asker has to do

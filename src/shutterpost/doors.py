@@ -63,20 +63,23 @@ class CameraDoor:
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
 
-    def open(self, address: Address) -> Address:
-        """Listen; returns the address with its port. Raises OSError."""
+    def open(self, address: Address, inherited: socket.socket | None = None) -> Address:
+        """Listen there, or on a socket that was opened for us; returns the address.
+
+        Raises OSError.
+        """
         self._limit = min(self._limit, _raise_file_limit(self._limit))
-        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        listener = socket.create_server(
+        listener = inherited or socket.create_server(
             (address.host, address.port),
-            family=family,
+            family=socket.AF_INET6 if ":" in address.host else socket.AF_INET,
             backlog=_BACKLOG,
             dualstack_ipv6=address.host == "::",
         )
         listener.setblocking(False)
         self._listener = listener
         self._accepting = asyncio.create_task(self._accept(listener))
-        return Address(address.host, listener.getsockname()[1])
+        host, port = listener.getsockname()[:2]
+        return Address(host, port)
 
     async def close(self, grace: float) -> None:
         """Accept no more, and give what is on the wire `grace` seconds to finish."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -66,10 +67,11 @@ async def _serve(config: Config) -> None:
     door = CameraDoor(
         gateway.answer, metrics.quirks, config.server.allow, config.server.idle_timeout
     )
+    sockets = systemd.inherited_sockets()
     try:
-        listening = door.open(config.server.listen)
-        resolver = await _open_dns(config)
-        page = await _open_page(config, spool, metrics)
+        listening = door.open(config.server.listen, *sockets.get("cameras", ())[:1])
+        resolver = await _open_dns(config, sockets.get("dns", []))
+        page = await _open_page(config, spool, metrics, *sockets.get("page", ())[:1])
     except CannotStart:
         spool.close()
         raise
@@ -103,15 +105,18 @@ async def _serve(config: Config) -> None:
     os._exit(0)
 
 
-async def _open_dns(config: Config) -> "DnsDoor | None":
+async def _open_dns(config: Config, inherited: list[socket.socket]) -> "DnsDoor | None":
     settings = config.dns
-    if settings.listen is None:
+    if settings.listen is None and not inherited:
         return None
     from shutterpost.dns_door import DnsDoor
     from shutterpost.wire.dns import Responder
 
     responder = Responder(hosts_of(settings.cameras), settings.upstream != "off")
     door = DnsDoor(responder, settings.address, config.server.allow, settings.upstream)
+    if settings.listen is None or inherited:
+        await door.adopt(inherited)
+        return door
     try:
         await door.open(settings.listen)
     except OSError as error:
@@ -119,14 +124,16 @@ async def _open_dns(config: Config) -> "DnsDoor | None":
     return door
 
 
-async def _open_page(config: Config, spool: Spool, metrics: Metrics) -> "Page | None":
+async def _open_page(
+    config: Config, spool: Spool, metrics: Metrics, inherited: socket.socket | None = None
+) -> "Page | None":
     if config.web.listen is None:
         return None
     from shutterpost.web.page import Page
 
     page = Page(config, spool, metrics)
     try:
-        await page.open(config.web.listen)
+        await page.open(config.web.listen, inherited)
     except OSError as error:
         raise CannotStart(cannot_listen(config.web.listen, error, "[web] listen")) from None
     return page

@@ -8,6 +8,7 @@ from shutterpost.commands.options import config_option, read_config
 def options(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     config_option(parser)
+    parser.add_argument("--dns", metavar="ADDR", default="", help="also ask this resolver")
     parser.add_argument("--offline", action="store_true", help="do not use the network")
 
 
@@ -16,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     from shutterpost.check import FAIL, checks
 
     failed = False
-    for result in checks(read_config(options), options.offline):
+    for result in checks(read_config(options), options.offline, options.dns):
         print(result, flush=True)
         failed = failed or result.verdict == FAIL
     return 1 if failed else 0

@@ -43,11 +43,12 @@ class Page:
         self._serving: asyncio.Task[None] | None = None
         self.address = Address("", 0)
 
-    async def open(self, address: Address) -> None:
-        """Listen and serve. Raises OSError."""
+    async def open(self, address: Address, inherited: socket.socket | None = None) -> None:
+        """Listen and serve there, or on a socket that was opened for us. Raises OSError."""
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        listener = socket.create_server((address.host, address.port), family=family)
-        self.address = Address(address.host, listener.getsockname()[1])
+        listener = inherited or socket.create_server((address.host, address.port), family=family)
+        host, port = listener.getsockname()[:2]
+        self.address = Address(host, port)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
 
     async def close(self) -> None:
