@@ -8,6 +8,7 @@ made but never confirmed is not made twice (Mastodon remembers keys for an hour)
 
 import asyncio
 import email.utils
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,11 +53,12 @@ class Mastodon:
         self._settings = settings
         self._poll = poll
         self._limits: tuple[float, Limits] | None = None
+        self._tls = ssl.create_default_context()  # once: it takes 20 ms to read the authorities
 
     async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
         """Upload what is not uploaded yet, and post what is not posted yet."""
         progress: dict[str, Any] = {"media": {}, "posts": [], **delivery.progress}
-        async with _client(self._settings) as client:
+        async with _client(self._settings, self._tls) as client:
             server = _Server(client)
             limits = await self._known_limits(server)
             for index, photo in enumerate(delivery.photos):
@@ -128,14 +130,14 @@ class Mastodon:
 
 async def verify(settings: Settings) -> str:
     """Try a token; returns what its app is called. Raises a DeliveryError."""
-    async with _client(settings) as client:
+    async with _client(settings, ssl.create_default_context()) as client:
         found = _object(await _Server(client).ask("GET", "/api/v1/apps/verify_credentials"))
     return str(found.get("name", ""))
 
 
-def _client(settings: Settings) -> httpx2.AsyncClient:
+def _client(settings: Settings, tls: ssl.SSLContext) -> httpx2.AsyncClient:
     headers = {"Authorization": f"Bearer {settings.token.reveal()}"}
-    return httpx2.AsyncClient(base_url=settings.url, headers=headers, timeout=TIMEOUT)
+    return httpx2.AsyncClient(base_url=settings.url, headers=headers, timeout=TIMEOUT, verify=tls)
 
 
 class _MediaGone(Exception):
