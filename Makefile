@@ -4,12 +4,14 @@
 # make bench  what is fast, and how fast
 # make fuzz   every parser, a minute each
 # make soak   200 kills under load, and 20 minutes of it
+# make docs   the documentation as a site, in build/site
+# make dist   sdist and wheel, in dist
 # make lock   new pinned versions of everything
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench fuzz soak lock clean
+.PHONY: run test check bench fuzz soak docs dist lock clean
 
 run: .venv/run
 	$(BIN)/shutterpost serve $(ARGS)
@@ -33,6 +35,15 @@ soak: .venv/test
 	$(BIN)/python -m soak kills 200
 	$(BIN)/python -m soak load 1200
 
+docs: .venv/test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --strict --quiet
+
+dist: .venv/run
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+
 .venv/run: requirements/run.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
@@ -48,7 +59,8 @@ LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --gen
 
 lock:
 	cd requirements && $(LOCK) run.in -o run.txt && $(LOCK) test.in -c run.txt -o test.txt \
-		&& $(LOCK) fuzz.in -c test.txt -o fuzz.txt
+		&& $(LOCK) fuzz.in -c test.txt -o fuzz.txt \
+		&& $(LOCK) docs.in -c test.txt -o docs.txt
 
 clean:
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -264,3 +264,29 @@ def test_login_mastodon_that_fails(mastodon: FakeMastodon, tmp_path: Path) -> No
     assert login("http://photog.social", "x\n").returncode == 2
     assert login("photog.social", "x\n").returncode == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_init_asks_who_reaches_the_page(tmp_path: Path) -> None:
+    assert run("init", "--page", "home", cwd=tmp_path).returncode == 0
+    assert 'listen = "0.0.0.0:8081"' in (tmp_path / "config.toml").read_text()
+    assert run("init", "--page", "here", "b.toml", cwd=tmp_path).returncode == 0
+    assert '# listen = "127.0.0.1:8081"' in (tmp_path / "b.toml").read_text()
+    terminal, end = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shutterpost", "init", "c.toml"],
+        cwd=tmp_path,
+        stdin=end,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.write(terminal, b"y\n")
+    assert process.wait(20) == 0
+    os.close(end)
+    os.close(terminal)
+    assert 'listen = "0.0.0.0:8081"' in (tmp_path / "c.toml").read_text()
+
+
+def test_init_keeps_the_secret_that_photos_are_stored_with(server: Server) -> None:
+    assert run("init", cwd=server.folder).returncode == 0
+    secret = (server.folder / "data" / "secret").read_text().strip()
+    assert f'secret = "{secret}"' in (server.folder / "config.toml").read_text()

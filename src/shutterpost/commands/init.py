@@ -8,7 +8,25 @@ from pathlib import Path
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("file", nargs="?", default="config.toml", metavar="FILE")
+    parser.add_argument(
+        "file", nargs="?", default="config.toml", metavar="FILE", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--page",
+        choices=["here", "home"],
+        help="who reaches the page: this machine alone, or the home network (asked otherwise)",
+    )
+
+
+_PAGES = {"here": "", "home": "0.0.0.0:8081"}
+
+
+def _ask() -> str:
+    """Where the page shall be, if there is someone to ask."""
+    if not sys.stdin.isatty():
+        return "here"
+    said = input("Should other devices of your home network see the page? [y/N] ")
+    return "home" if said.strip().lower() in ("y", "yes") else "here"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         # Photos that are already there must not get another folder from now on.
         secret = made.read_text("ascii").strip() if made.exists() else fresh()
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(config_file(secret))
+            file.write(config_file(secret, _PAGES[options.page or _ask()]))
     except FileExistsError:
         print(f"{path} is there already and stays as it is; name another file", file=sys.stderr)
         return 1

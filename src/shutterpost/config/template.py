@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from shutterpost.config.settings import (
@@ -18,7 +19,7 @@ from shutterpost.config.settings import (
     Web,
 )
 
-_SECTIONS: tuple[tuple[str, type[Any], str], ...] = (
+SECTIONS: tuple[tuple[str, type[Any], str], ...] = (
     ("server", Server, "The door for cameras."),
     ("storage", Storage, "Where everything is kept."),
     ("email", Email, "The SMTP server that mails photos. Without a host they are stored."),
@@ -29,6 +30,7 @@ _SECTIONS: tuple[tuple[str, type[Any], str], ...] = (
     ("web", Web, "The page for people."),
     ("dns", Dns, "A DNS responder for the cameras' names."),
 )
+"""Every section, in order: its name, its settings, what it is for."""
 _BEFORE_ACTIONS = """\
 # What is done with photos: on the left a social site or an address, on the right an action.
 # Without an entry: "email" for an address, "store" for a site.
@@ -43,26 +45,31 @@ _BEFORE_ACTIONS = """\
 """
 
 
-def config_file(secret: str) -> str:
-    """A whole configuration with every default, and a secret."""
+def config_file(secret: str, page: str = "") -> str:
+    """A whole configuration with every default, a secret, and where the page listens."""
+    changed = {("storage", "secret"): secret}
+    if page:
+        changed["web", "listen"] = page
     senders: Setting = dataclasses.fields(Config)[0].metadata["setting"]
     parts = [
         "# Shutterpost's configuration. What is commented out shows the default.\n",
         f"# {senders.about}\nsenders = {json.dumps(senders.default)}\n",
     ]
-    for name, cls, about in _SECTIONS:
+    for name, cls, about in SECTIONS:
         lines = [f"# {about}", f"[{name}]"]
         for spec in dataclasses.fields(cls):
-            lines.append(_line(name, spec, secret))
+            lines.append(_line(name, spec, changed))
         parts.append("\n".join(lines) + "\n")
     parts.append(_BEFORE_ACTIONS)
     return "\n".join(parts)
 
 
-def _line(section: str, spec: dataclasses.Field[Any], secret: str) -> str:
+def _line(
+    section: str, spec: dataclasses.Field[Any], changed: Mapping[tuple[str, str], str]
+) -> str:
     setting: Setting = spec.metadata["setting"]
     key = setting.key or spec.name
     about = f"  # {setting.about}" if setting.about else ""
-    if (section, key) == ("storage", "secret"):
-        return f'secret = "{secret}"{about.partition(";")[0]}'
+    if (section, key) in changed:
+        return f"{key} = {json.dumps(changed[section, key])}{about.partition(';')[0]}"
     return f"# {key} = {json.dumps(setting.default)}{about}"

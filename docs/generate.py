@@ -1,0 +1,117 @@
+"""Writes the reference pages from the code: `python docs/generate.py`; a test holds them true."""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shutterpost.camera.models import HOSTS, MODELS
+from shutterpost.camera.sites import SITES
+from shutterpost.cli import parser
+from shutterpost.config.settings import Account, Config, Setting
+from shutterpost.config.template import SECTIONS
+from shutterpost.quirks import QUIRKS
+
+FOLDER = Path(__file__).parent / "reference"
+_MADE = "<!-- Made by docs/generate.py from the code; do not edit. -->\n\n"
+
+
+def cameras() -> str:
+    """The table of models, sites and quirks."""
+    lines = ["# Cameras", "", "Where each row comes from: [the protocol page](../protocol.md).", ""]
+    lines += ["| model | platform | | note | also asks for | its own hosts file |"]
+    lines += ["| --- | --- | --- | --- | --- | --- |"]
+    for model in MODELS:
+        cells = (model.name, model.platform, model.works.value, model.note, model.extra_host)
+        lines.append(f"| {' | '.join((*cells, model.hosts_file.value))} |")
+    lines += ["", "Other models called WBxxxF, STxxxF or DVxxxF are worth a try.", ""]
+    lines += [f"Every camera asks for {', '.join(f'`{host}`' for host in HOSTS)}.", ""]
+    lines += ["## Social sites", "", "| site | photos | videos |", "| --- | --- | --- |"]
+    for site in SITES.values():
+        photos = "no: its login was never recorded" if site.oauth else "yes"
+        lines.append(f"| {site.name} | {photos} | {'yes' if site.video else ''} |")
+    lines += ["", "## Quirks", "", "Every way a request may break a rule and still be read.", ""]
+    lines += ["| quirk | what is let through | evidence | cameras |", "| --- | --- | --- | --- |"]
+    for quirk in QUIRKS.values():
+        lines.append(
+            f"| `{quirk.name}` | {quirk.lets_through} | {quirk.evidence} | {quirk.cameras} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def commands() -> str:
+    """Every command with its options."""
+    lines = ["# Commands"]
+    [subcommands] = [
+        action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
+    ]
+    for name, command in subcommands.choices.items():
+        lines += ["", f"## shutterpost {name}", "", f"{command.description}.", ""]
+        rows = [row for action in command._actions if (row := _option(action))]
+        if rows:
+            lines += ["| | |", "| --- | --- |", *rows]
+    lines += ["", "`--help` and `--version` work everywhere."]
+    return "\n".join(lines) + "\n"
+
+
+def _option(action: argparse.Action) -> str:
+    if isinstance(action, argparse._HelpAction):
+        return ""
+    value = action.metavar or ("\\|".join(action.choices) if action.choices else action.dest)
+    if action.option_strings:
+        takes = "" if action.nargs == 0 else f" {value}"
+        shown = ", ".join(action.option_strings) + takes
+    else:
+        shown = str(value)
+    about = (action.help or "") % {"default": action.default}
+    return f"| `{shown}` | {about.replace('|', chr(92) + '|')} |"
+
+
+def settings() -> str:
+    """Every setting with its default."""
+    lines = ["# Settings", "", "`shutterpost init` writes them all, commented.", ""]
+    senders: Setting = dataclasses.fields(Config)[0].metadata["setting"]
+    lines += ["| | default | |", "| --- | --- | --- |", _setting("senders", senders)]
+    for name, cls, about in SECTIONS:
+        lines += ["", f"## [{name}]", "", about, "", "| | default | |", "| --- | --- | --- |"]
+        for spec in dataclasses.fields(cls):
+            setting: Setting = spec.metadata["setting"]
+            lines.append(_setting(setting.key or spec.name, setting))
+    account: Setting = dataclasses.fields(Account)[0].metadata["setting"]
+    lines += ["", "## [accounts]", "", 'One `"name" = { password = "..." }` for each.', ""]
+    lines += ["| | default | |", "| --- | --- | --- |", _setting("password", account)]
+    lines += ["", "## [actions]", "", "A social site or an address, and what is done with it:"]
+    lines += ["`email`, `store`, `mastodon`, `shell`, `drop`, or one of these with an instance,"]
+    lines += ["as in `store.holidays`."]
+    return "\n".join(lines) + "\n"
+
+
+def _setting(key: str, setting: Setting) -> str:
+    about = setting.about.replace("|", "\\|")
+    return f"| `{key}` | `{json.dumps(setting.default)}` | {about} |"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cameras.md": cameras,
+    "commands.md": commands,
+    "settings.md": settings,
+}
+"""Every page, and what makes it."""
+
+
+def pages() -> dict[str, str]:
+    """The pages as they should be."""
+    return {name: _MADE + make() for name, make in PAGES.items()}
+
+
+def main(*_: Any) -> None:
+    """Write them."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()
