@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 
 @dataclass
@@ -70,6 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = re.sub(r"/media/\d+$", "/media/:id", self.path.partition("?")[0])
         what = f"{method} {path}"
         state.asked.append(what)
+        if what == "GET /oauth/authorize":
+            self._ask_person()
+            return
         mood = state.mood(what)
         if mood == "drop":
             self.close_connection = True
@@ -83,6 +87,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self._answer(status, found, {})
+
+    def _ask_person(self) -> None:
+        """The page on which a person allows the app to post."""
+        query = {k: v[0] for k, v in parse_qs(self.path.partition("?")[2]).items()}
+        assert query["redirect_uri"] == self.server.app["redirect_uris"]
+        back = f"{query['redirect_uri']}?{urlencode({'code': 'the-code', 'state': query['state']})}"
+        data = f'<title>Fake</title><a href="{escape(back)}">Authorize</a>'.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def _body(self) -> bytes | None:
         if self.headers.get("Transfer-Encoding") == "chunked":

@@ -10,12 +10,13 @@ import shutterpost
 SOURCE = Path(shutterpost.__file__).parent
 
 LAYERS = (
-    ("model", "quirks", "threads", "faults", "systemd", "logs"),
+    ("model", "quirks", "threads", "faults", "systemd", "logs", "private", "live"),
     ("wire",),
     ("camera", "limits", "metrics", "disk"),
+    ("devices",),
     ("config", "hosts", "photos_folder", "connection"),
-    ("routes", "actions", "spool", "secret"),
-    ("intake", "simulator"),
+    ("routes", "actions", "spool", "secret", "page_password"),
+    ("intake", "simulator", "makers"),
     ("gateway", "couriers", "upkeep"),
     ("doors", "dns_door", "web"),
     ("announce", "check"),

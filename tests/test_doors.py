@@ -5,7 +5,7 @@ import errno
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -31,8 +31,11 @@ class Running:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
-        self.door = CameraDoor(answer, self.sightings, **options)
+        self.door = CameraDoor(answer, self._noted, **options)
         self.port = self.run(self._open()).port
+
+    def _noted(self, client: str, quirks: Iterable[str]) -> None:
+        self.sightings.count(quirks)
 
     async def _open(self) -> Address:
         return self.door.open(Address("127.0.0.1", 0))

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from shutterpost.config import Config, load
+from shutterpost.devices import Devices
 from shutterpost.gateway import Gateway
+from shutterpost.live import Live
 from shutterpost.metrics import Metrics
 from shutterpost.spool import Spool
 from shutterpost.wire.http import HeadReader, Refused
@@ -39,7 +41,15 @@ class House:
         self.spool = Spool(folder / "data")
         self.spool.open()
         self.now = 1000.0
-        self.gateway = Gateway(self.config, self.spool, Metrics(), lambda: self.now, lambda: None)
+        self.gateway = Gateway(
+            self.config,
+            self.spool,
+            Metrics(),
+            Live(),
+            Devices([], lambda: self.now),
+            lambda: self.now,
+            lambda: None,
+        )
         self.count = 0
 
     def ask(self, client: str, raw: bytes) -> int:

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -63,6 +64,10 @@ def test_the_wheel_alone_serves(tmp_path: Path) -> None:
         assert said == "NX300: sent 1 file\n"
         found = eventually(lambda: list((folder / "data" / "photos").rglob("*.JPG")))
         assert found[0].read_bytes() == PHOTO
+        page = log.read_text().split("page:      ")[1].split()[0]
+        for path in ("login", "static/style.css", "static/live.js"):  # templates are inside
+            with urllib.request.urlopen(page + path, timeout=20) as answer:
+                assert answer.status == 200
     finally:
         server.terminate()
         assert server.wait(20) == 0

@@ -9,6 +9,7 @@ import pytest
 
 from shutterpost.config import Config, load
 from shutterpost.config.settings import Email, Notify
+from shutterpost.devices import Devices
 from shutterpost.model import Planned
 from shutterpost.spool import Draft, Spool, pauses
 from shutterpost.upkeep import BETWEEN_NOTICES, LONG_PAUSE, Upkeep
@@ -25,7 +26,7 @@ class House:
         self.spool = Spool(folder)
         self.spool.open()
         self.now = 10_000.0
-        self.upkeep = Upkeep(config, self.spool, lambda: self.now)
+        self.upkeep = Upkeep(config, self.spool, Devices([], lambda: self.now), lambda: self.now)
 
     def round(self) -> None:
         asyncio.run(self.upkeep.round())

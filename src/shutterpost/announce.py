@@ -1,6 +1,7 @@
 """What the server says when it starts, and why when it cannot."""
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from shutterpost import __version__
@@ -24,6 +25,7 @@ def announce(config: Config, listening: Address, page: "Page | None", leftovers:
     lines += [
         f"cameras:   http://{listening}, from {_networks(config)}",
         f"page:      {f'http://{page.address}/' if page else 'off'}",
+        *_password(page),
         f"senders:   {', '.join(config.senders)}",
         f"data:      {config.storage.data}",
         f"photos:    {config.storage.photos}",
@@ -44,6 +46,15 @@ def cannot_listen(address: Address, error: OSError, setting: str) -> str:
     }
     what = os.strerror(error.errno) if error.errno else str(error)
     return f"cannot listen on {address}: {what}. {advice.get(what, f'See {setting}')}"
+
+
+def _password(page: "Page | None") -> list[str]:
+    """The page's password: shown once, and on a terminal only."""
+    if page is None:
+        return []
+    if page.new_password and sys.stdout.isatty():
+        return [f"password:  {page.new_password} (`shutterpost password` shows it again)"]
+    return ["password:  shown by `shutterpost password`"]
 
 
 def _networks(config: Config) -> str:

@@ -6,7 +6,17 @@ import sys
 from collections.abc import Callable, Sequence
 
 from shutterpost import __version__
-from shutterpost.commands import camera, cameras, check, hosts, init, login, queue, serve
+from shutterpost.commands import (
+    camera,
+    cameras,
+    check,
+    hosts,
+    init,
+    login,
+    password,
+    queue,
+    serve,
+)
 from shutterpost.commands.options import USAGE_ERROR
 from shutterpost.config import ConfigError
 
@@ -19,6 +29,7 @@ _COMMANDS = {
     "camera": camera,
     "login": login,
     "queue": queue,
+    "password": password,
 }
 
 

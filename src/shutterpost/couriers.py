@@ -53,14 +53,14 @@ class Couriers:
         actions: Mapping[str, Action],
         patience: Patience,
         clock: Callable[[], float],
-        delivered: Callable[[str, str], None] = lambda action, result: None,
+        tried: Callable[[Delivery, str], None] = lambda delivery, result: None,
     ) -> None:
-        """`delivered` is told each attempt's action and result, for the metrics."""
+        """`tried` is told the result of each attempt: done, retried, failed or paused."""
         self._spool = spool
-        self._actions = actions
+        self._actions = dict(actions)
         self._patience = patience
         self._clock = clock
-        self._delivered = delivered
+        self._tried = tried
         self._under_way: dict[int, tuple[Delivery, asyncio.Task[None]]] = {}
         self._paused: dict[str, float] = {}
         """Paused actions, and when each may be tried."""
@@ -70,6 +70,13 @@ class Couriers:
     def wake(self) -> None:
         """There may be something new to deliver."""
         self._wake.set()
+
+    def replace(self, name: str, action: Action) -> None:
+        """From now on this is the action of that name; if it was paused, it is tried."""
+        self._actions[name] = action
+        if name in self._paused:
+            self._paused[name] = 0.0
+        self.wake()
 
     async def run(self) -> None:
         """Deliver until `stop`. What was paused before a restart is tried at once."""
@@ -141,9 +148,9 @@ class Couriers:
             await self._pause(delivery, str(error))
         except PermanentError as error:
             await self._resume(delivery.action)
-            self._delivered(delivery.action, "failed")
             step.error("failed: %s", error)
             await self._write(self._spool.fail, delivery, str(error), self._clock())
+            self._tried(delivery, "failed")
         except DeliveryError as error:
             await self._again(delivery, error)
         except Exception as error:
@@ -151,9 +158,9 @@ class Couriers:
             await self._again(delivery, error)
         else:
             await self._resume(delivery.action)
-            self._delivered(delivery.action, "done")
             await self._write(self._spool.finish, delivery, outcome.receipt, self._clock())
             faults.point("finished")
+            self._tried(delivery, "done")
             step.info("done: %s", " ".join(outcome.receipt.split()))
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
@@ -178,12 +185,12 @@ class Couriers:
     async def _pause(self, delivery: Delivery, why: str) -> None:
         """The action takes nothing until it is tried again."""
         now = self._clock()
-        self._delivered(delivery.action, "paused")
         self._paused[delivery.action] = now + PAUSE
         await self._write(self._spool.postpone, delivery, why, now, now)
         new = await self._spool.database.write(
             lambda connection: pauses.pause(connection, delivery.action, why, now)
         )
+        self._tried(delivery, "paused")
         if new:
             _steps(delivery).error(
                 "%s cannot work as configured and is PAUSED, with all its deliveries; correct "
@@ -210,16 +217,16 @@ class Couriers:
         now = self._clock()
         why = str(error) or type(error).__name__
         if now - patient_since >= self._patience.give_up:
-            self._delivered(delivery.action, "failed")
             _steps(delivery).error("failed, and is given up: %s", why)
             await self._write(self._spool.fail, delivery, why, now)
+            self._tried(delivery, "failed")
             return
-        self._delivered(delivery.action, "retried")
         step = _steps(delivery)
         step.warning("failed (attempt %d), will be tried again: %s", delivery.attempts, why)
         wait = error.retry_after if isinstance(error, TemporaryError) else None
         due = None if wait is None else now + wait
         await self._write(self._spool.postpone, delivery, why, now, due)
+        self._tried(delivery, "retried")
 
     async def _write(self, result: Callable[..., Awaitable[None]], *about: object) -> None:
         """Write a result down, however long the disk is full: it must not be delivered twice."""

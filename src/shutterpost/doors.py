@@ -14,13 +14,12 @@ import re
 import resource
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from shutterpost import faults
 from shutterpost.camera import replies
 from shutterpost.config.values import Address, Network
 from shutterpost.connection import Body, Connection, Disconnected
-from shutterpost.quirks import Sightings
 from shutterpost.wire.http import HeadReader, Refused, Request
 from shutterpost.wire.reply import Reply
 from shutterpost.wire.text import one_line
@@ -47,14 +46,15 @@ class CameraDoor:
     def __init__(
         self,
         answer: Answer,
-        sightings: Sightings,
+        noted: Callable[[str, Iterable[str]], None],
         allow: Sequence[Network],
         idle_timeout: float,
         head_timeout: float = HEAD_TIMEOUT,
         limit: int = CONNECTION_LIMIT,
     ) -> None:
+        """`noted` is told which quirks a client's request had."""
         self._answer = answer
-        self._sightings = sightings
+        self._noted = noted
         self._allow = allow
         self._idle_timeout = idle_timeout
         self._head_timeout = head_timeout
@@ -194,7 +194,7 @@ class CameraDoor:
     ) -> None:
         """Log and count a request that was answered."""
         quirks = (request.quirks if request else set()) | (body.quirks if body else set())
-        self._sightings.count(quirks)
+        self._noted(connection.client, quirks)
         log.info(
             "%s: %s -> %d%s",
             connection.client,

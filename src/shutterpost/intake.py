@@ -43,6 +43,8 @@ class EmailIntake:
         self.quirks: set[str] = self._multipart.quirks
         self.size = 0
         """Bytes of all photos so far."""
+        self.name = ""
+        """The file that is arriving."""
 
     def feed(self, data: bytes) -> None:
         """Take more of the body. Raises Refused, or OSError from the disk."""
@@ -86,7 +88,7 @@ class EmailIntake:
         elif name == "binary" or (file_name and name != "message"):
             if len(self._arrived) == PHOTO_LIMIT:
                 raise Refused(413, f"over {PHOTO_LIMIT} files in one e-mail")
-            safe = safe_name(file_name)
+            self.name = safe = safe_name(file_name)
             self._into = self._files.receive()
             self._arrived.append((safe, media_type(safe, part.media_type), self._into))
 

@@ -7,24 +7,28 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
 from shutterpost import logs, systemd
-from shutterpost.actions import Action, store
+from shutterpost.actions import store
 from shutterpost.announce import announce, cannot_listen
 from shutterpost.camera.models import hosts_of
 from shutterpost.config import Config
 from shutterpost.config.values import Secret
 from shutterpost.couriers import Couriers, Patience
+from shutterpost.devices import Devices
 from shutterpost.doors import CameraDoor
 from shutterpost.gateway import Gateway
+from shutterpost.live import Live
+from shutterpost.makers import actions, photos_folder
 from shutterpost.metrics import Metrics
-from shutterpost.photos_folder import PhotosFolder
+from shutterpost.model import Delivery
 from shutterpost.secret import folder_secret
 from shutterpost.spool import AlreadyRunning, NewerDatabase, Spool
+from shutterpost.spool.seen import seen
 from shutterpost.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -53,153 +57,146 @@ async def _serve(config: Config) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    spool = Spool(config.storage.data)
-    secret, leftovers = _prepare(config, spool)
-    metrics = Metrics()
-    couriers = Couriers(
-        spool,
-        actions(config, secret),
-        Patience(config.delivery.first_retry, config.delivery.give_up),
-        time.time,
-        metrics.delivered,
-    )
-    gateway = Gateway(config, spool, metrics, time.time, couriers.wake)
-    door = CameraDoor(
-        gateway.answer, metrics.quirks, config.server.allow, config.server.idle_timeout
-    )
-    sockets = systemd.inherited_sockets()
-    try:
-        listening = door.open(config.server.listen, *sockets.get("cameras", ())[:1])
-        resolver = await _open_dns(config, sockets.get("dns", []))
-        page = await _open_page(config, spool, metrics, *sockets.get("page", ())[:1])
-    except CannotStart:
-        spool.close()
-        raise
-    except OSError as error:
-        spool.close()
-        raise CannotStart(cannot_listen(config.server.listen, error, "[server] listen")) from None
-    announce(config, listening, page, leftovers)
-    background = [
-        asyncio.create_task(couriers.run()),
-        asyncio.create_task(Upkeep(config, spool, time.time).run()),
-        asyncio.create_task(systemd.watchdog()),
-    ]
-    background[0].add_done_callback(lambda _: stop.set())
+    server = Server(config)
+    await server.open()
+    server.delivering.add_done_callback(lambda _: stop.set())
     systemd.notify("READY=1")
     await stop.wait()
     log.info("stopping")
     systemd.notify("STOPPING=1")
-    await door.close(STOP_CAMERAS)
-    await couriers.stop(STOP_COURIERS)
-    await background[0]
-    for task in background[1:]:
-        task.cancel()
-    if page is not None:
-        await page.close()
-    if resolver is not None:
-        await resolver.close()
-    spool.close()
+    await server.close()
     logging.shutdown()
     sys.stdout.flush()
     # A thread may hang for a minute in a far end's silence; asyncio.run would wait for it.
     os._exit(0)
 
 
-async def _open_dns(config: Config, inherited: list[socket.socket]) -> "DnsDoor | None":
-    settings = config.dns
-    if settings.listen is None and not inherited:
-        return None
-    from shutterpost.dns_door import DnsDoor
-    from shutterpost.wire.dns import Responder
+class Server:
+    """Everything, made and connected."""
 
-    responder = Responder(hosts_of(settings.cameras), settings.upstream != "off")
-    door = DnsDoor(responder, settings.address, config.server.allow, settings.upstream)
-    if settings.listen is None or inherited:
-        await door.adopt(inherited)
-        return door
-    try:
-        await door.open(settings.listen)
-    except OSError as error:
-        raise CannotStart(cannot_listen(settings.listen, error, "[dns] listen")) from None
-    return door
+    def __init__(self, config: Config) -> None:
+        """Make the folders and open the spool. Raises CannotStart."""
+        self._config = config
+        self._spool = Spool(config.storage.data)
+        self._secret, self._leftovers = _prepare(config, self._spool)
+        self._metrics = Metrics()
+        self._live = Live()
+        known = self._spool.database.read_now(seen)
+        self._devices = Devices(known, time.time, self._device_did)
+        self._couriers = Couriers(
+            self._spool,
+            actions(config, self._secret),
+            Patience(config.delivery.first_retry, config.delivery.give_up),
+            time.time,
+            self._tried,
+        )
+        self._upkeep = Upkeep(config, self._spool, self._devices, time.time)
+        gateway = Gateway(
+            config,
+            self._spool,
+            self._metrics,
+            self._live,
+            self._devices,
+            time.time,
+            self._couriers.wake,
+        )
+        self._door = CameraDoor(
+            gateway.answer, self._noted, config.server.allow, config.server.idle_timeout
+        )
+        self._dns: DnsDoor | None = None
+        self._page: Page | None = None
+        self.delivering: asyncio.Task[None]
+        """Ends only if something is very wrong."""
 
+    async def open(self) -> None:
+        """Open the doors and begin to deliver. Raises CannotStart."""
+        config, sockets = self._config, systemd.inherited_sockets()
+        setting, address = "[server] listen", config.server.listen
+        try:
+            listening = self._door.open(config.server.listen, *sockets.get("cameras", ())[:1])
+            setting, address = "[dns] listen", config.dns.listen or address
+            await self._open_dns(sockets.get("dns", []))
+            setting, address = "[web] listen", config.web.listen or address
+            await self._open_page(listening.port, *sockets.get("page", ())[:1])
+        except OSError as error:
+            self._spool.close()
+            raise CannotStart(cannot_listen(address, error, setting)) from None
+        announce(config, listening, self._page, self._leftovers)
+        self.delivering = asyncio.create_task(self._couriers.run())
+        self._background = [
+            asyncio.create_task(self._upkeep.run()),
+            asyncio.create_task(systemd.watchdog()),
+        ]
 
-async def _open_page(
-    config: Config, spool: Spool, metrics: Metrics, inherited: socket.socket | None = None
-) -> "Page | None":
-    if config.web.listen is None:
-        return None
-    from shutterpost.web.page import Page
+    async def close(self) -> None:
+        """Finish what is on the wire, then what is being delivered, then the rest."""
+        await self._door.close(STOP_CAMERAS)
+        await self._couriers.stop(STOP_COURIERS)
+        await self.delivering
+        for task in self._background:
+            task.cancel()
+        if self._page is not None:
+            await self._page.close()
+        if self._dns is not None:
+            await self._dns.close()
+        await self._upkeep.write_devices()
+        self._spool.close()
 
-    page = Page(config, spool, metrics)
-    try:
-        await page.open(config.web.listen, inherited)
-    except OSError as error:
-        raise CannotStart(cannot_listen(config.web.listen, error, "[web] listen")) from None
-    return page
+    async def _open_dns(self, inherited: list[socket.socket]) -> None:
+        settings = self._config.dns
+        if settings.listen is None and not inherited:
+            return
+        from shutterpost.dns_door import DnsDoor
+        from shutterpost.wire.dns import Responder
 
+        responder = Responder(hosts_of(settings.cameras), settings.upstream != "off")
+        allow = self._config.server.allow
+        door = DnsDoor(responder, settings.address, allow, settings.upstream, self._devices.asked)
+        if inherited or settings.listen is None:
+            await door.adopt(inherited)
+        else:
+            await door.open(settings.listen)
+        self._dns = door
 
-def actions(config: Config, secret: Secret) -> dict[str, Action]:
-    """The configured actions by name; what none uses is not even imported."""
-    used = {"store", *(str(action) for action in config.actions.values())}
-    if config.email.host:
-        used.add("email")
-    else:
-        used.discard("email")  # its shipments are stored
-    made = {}
-    for full_name in used:
-        name, _, instance = full_name.partition(".")
-        made[full_name] = _MAKERS[name](config, secret, instance)
-    return made
+    async def _open_page(self, camera_port: int, inherited: socket.socket | None = None) -> None:
+        if self._config.web.listen is None:
+            return
+        from shutterpost.web.house import House
+        from shutterpost.web.page import Page
 
+        page = Page(
+            House(
+                config=self._config,
+                spool=self._spool,
+                metrics=self._metrics,
+                live=self._live,
+                devices=self._devices,
+                couriers=self._couriers,
+                camera_port=camera_port,
+                clock=time.time,
+            )
+        )
+        await page.open(self._config.web.listen, inherited)
+        self._page = page
 
-def _photos(config: Config) -> PhotosFolder:
-    return PhotosFolder(config.storage.photos, config.storage.data, config.storage.min_free)
+    def _tried(self, delivery: Delivery, result: str) -> None:
+        self._metrics.delivered(delivery.action, result)
+        self._live.shipment(delivery.shipment.id)
 
+    def _noted(self, client: str, quirks: Iterable[str]) -> None:
+        found = list(quirks)
+        self._metrics.quirks.count(found)
+        self._devices.behaved(client, found)
 
-def _store(config: Config, secret: Secret, instance: str) -> Action:
-    return store.Store(_photos(config), secret, instance)
-
-
-def _email(config: Config, secret: Secret, instance: str) -> Action:
-    from shutterpost.actions.email import Email
-
-    return Email(config.email)
-
-
-def _mastodon(config: Config, secret: Secret, instance: str) -> Action:
-    from shutterpost.actions.mastodon import Mastodon
-
-    return Mastodon(config.mastodon[instance])
-
-
-def _shell(config: Config, secret: Secret, instance: str) -> Action:
-    from shutterpost.actions.shell import Shell
-
-    keeping = store.Store(_photos(config), secret)
-    return Shell(config.shell[instance], config.folder, keeping.store)
-
-
-def _drop(config: Config, secret: Secret, instance: str) -> Action:
-    from shutterpost.actions.drop import Drop
-
-    return Drop()
-
-
-_MAKERS: dict[str, Callable[[Config, Secret, str], Action]] = {
-    "store": _store,
-    "email": _email,
-    "mastodon": _mastodon,
-    "shell": _shell,
-    "drop": _drop,
-}
+    def _device_did(self, client: str, what: str) -> None:
+        self._live.tell("device", client=client, what=what)
 
 
 def _prepare(config: Config, spool: Spool) -> tuple[Secret, int]:
     """Make the folders and open the spool. Raises CannotStart."""
     try:
         leftovers = spool.open()
-        _photos(config).prepare()
+        photos_folder(config).prepare()
         leftovers += store.clean(config.storage.photos)
         return folder_secret(config.storage), leftovers
     except OSError as error:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from shutterpost.actions import DeliveryError
 from shutterpost.config import Config
+from shutterpost.devices import Devices
 from shutterpost.spool import Spool
 from shutterpost.spool import upkeep as statements
 from shutterpost.spool.pauses import Pause
-from shutterpost.wire.mail import Head, Mail
+from shutterpost.spool.seen import write_seen
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +25,11 @@ BETWEEN_NOTICES = 3600.0
 class Upkeep:
     """Makes its rounds until it is cancelled."""
 
-    def __init__(self, config: Config, spool: Spool, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, config: Config, spool: Spool, devices: Devices, clock: Callable[[], float]
+    ) -> None:
         self._config = config
+        self._devices = devices
         self._spool = spool
         self._clock = clock
         self._next_notice = 0.0
@@ -40,12 +44,18 @@ class Upkeep:
             await asyncio.sleep(ROUND)
 
     async def round(self) -> None:
-        """Remove what was kept long enough, and tell what has to be told."""
+        """Remove what was kept long enough, write devices down, tell what has to be told."""
         now = self._clock()
+        await self.write_devices()
         while removed := await self._spool.purge(now - self._config.storage.keep):
             log.info("%d delivered files were kept long enough and are removed", removed)
         if self._config.notify.email and self._config.email.host and now >= self._next_notice:
             await self._tell(now)
+
+    async def write_devices(self) -> None:
+        """Write down which devices were seen."""
+        if changed := self._devices.take_unwritten():
+            await self._spool.database.write(lambda connection: write_seen(connection, changed))
 
     async def _tell(self, now: float) -> None:
         failed, paused = await self._spool.database.read(
@@ -67,31 +77,10 @@ class Upkeep:
 
     def _send(self, text: str, now: float) -> None:
         """Mail a notice (blocking). Raises DeliveryError."""
-        from shutterpost.actions.smtp import Session
+        from shutterpost.actions import own_mail
 
-        settings = self._config.email
         to = self._config.notify.email
-        sender = next(
-            address for address in (settings.from_, settings.username, to) if "@" in address
-        )
-        mail = Mail(
-            Head(
-                message_id=f"<notice.{now:.0f}@{sender.rpartition('@')[2]}>",
-                sent=now,
-                from_address=sender,
-                from_name="Shutterpost",
-                reply_to="",
-                to=(to,),
-                subject="Shutterpost: photos that did not go out",
-                text=text,
-            ),
-            [],
-        )
-        session = Session(settings)
-        try:
-            session.send(sender, [to], mail.size, mail.pieces([]))
-        finally:
-            session.close()
+        own_mail.send(self._config.email, to, "Shutterpost: photos that did not go out", text, now)
 
 
 def notice(failed: list[tuple[int, str, str]], paused: list[Pause]) -> str:

@@ -7,10 +7,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import Server, Smarthost, StartServer
 from tests.support import eventually, recording
+from tests.web.opened import opened
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, str]:
@@ -54,31 +53,16 @@ def test_the_page_is_not_behind_the_camera_door(server: Server) -> None:
         assert server.ask(b"GET " + path + b" HTTP/1.1\r\n\r\n").status == 404
 
 
-def test_metrics_are_for_this_machine_or_a_token(
-    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from starlette.testclient import TestClient
-
-    from shutterpost.config import load
-    from shutterpost.metrics import Metrics
-    from shutterpost.spool import Spool
-    from shutterpost.web.app import application
-
-    server = start_server("")
-    server.stop()
-    config = load(None, {"SHUTTERPOST_WEB_METRICS_TOKEN": "t0ken"})
-    spool = Spool(server.folder / "data")
-    spool.open()
-    try:
-        client = TestClient(application(config, spool, Metrics()), client=("192.168.1.7", 4711))
+def test_metrics_are_for_this_machine_or_a_token(tmp_path: Path) -> None:
+    with opened(tmp_path, 'metrics_token = "t0ken"') as page:
+        client = page.visitor("192.168.1.7")
         assert client.get("/metrics").status_code == 401
         wrong = {"Authorization": "Bearer wrong"}
         assert client.get("/metrics", headers=wrong).status_code == 401
         right = {"Authorization": "Bearer t0ken"}
         assert client.get("/metrics", headers=right).status_code == 200
         assert client.get("/healthz").status_code == 200
-    finally:
-        spool.close()
+        assert page.visitor("127.0.0.1").get("/metrics").status_code == 200
 
 
 def test_the_page_can_be_off_and_its_port_can_be_taken(server: Server, tmp_path: Path) -> None:

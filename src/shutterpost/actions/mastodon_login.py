@@ -1,11 +1,12 @@
 """`shutterpost login mastodon`: an app of our own on the owner's server, and a token for it."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx2
+
+from shutterpost.private import write_private
 
 SCOPES = "write:statuses write:media"
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
@@ -64,13 +65,8 @@ def token(app: App, code: str) -> str:
 
 def write_secret(path: Path, app: App, access_token: str) -> None:
     """Write the secret file, for its owner alone, in the format of Mastodon.py."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f"{access_token}\n{app.url}\n{app.client_id}\n{app.client_secret}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
+    lines = (access_token, app.url, app.client_id, app.client_secret)
+    write_private(path, "".join(f"{line}\n" for line in lines))
 
 
 def _post(url: str, data: dict[str, str]) -> dict[str, str]:

@@ -62,12 +62,12 @@ class Reader:
             name: self._section(cls, tables[name], (name,)) for name, cls in _SECTIONS.items()
         }
         found["shell"] = self._instances(Shell, tables["shell"], "shell")
-        found["mastodon"] = self._mastodon(tables["mastodon"])
         found["accounts"] = {
             account.lower(): self._section(Account, value, ("accounts", account))
             for account, value in self._tables(tables["accounts"], "accounts")
         }
         found["storage"] = self._placed(found["storage"], "photos" in tables["storage"])
+        found["mastodon"] = self._mastodon(tables["mastodon"], found["storage"].data)
         found["actions"] = self._actions(tables["actions"])
         if "senders" in table:
             found["senders"] = self._senders(table["senders"])
@@ -166,19 +166,36 @@ class Reader:
                 ]
         return found
 
-    def _mastodon(self, table: Table) -> dict[str, Mastodon]:
-        """The accounts; a token file made by a login says which server it is for."""
+    def _mastodon(self, table: Table, data: Path) -> dict[str, Mastodon]:
+        """The accounts; a token file made by a login says which server it is for.
+
+        An account without a token may have been connected on the page, which keeps its
+        file in the data folder.
+        """
         found = self._instances(Mastodon, table, "mastodon")
+        for file in sorted(data.glob("mastodon*.secret")):
+            name = file.stem.removeprefix("mastodon").removeprefix("-")
+            known = found.get(name, found[""])
+            if name not in found or not known.token:
+                connected = dataclasses.replace(known, url="", token=self._first_line(file))
+                found[name] = self._server_of(connected, str(file), ("mastodon",))
         for name, settings in found.items():
             own = table.get(name, {}) if name else table
-            file = own.get("token_file", table.get("token_file"))
+            configured = own.get("token_file", table.get("token_file"))
             path = ("mastodon", name) if name else ("mastodon",)
-            if isinstance(file, str) and "token" not in own:
-                found[name] = self._server_of(settings, file, (*path, "token_file"))
+            if isinstance(configured, str) and "token" not in own:
+                found[name] = self._server_of(settings, configured, (*path, "token_file"))
             if settings.url and not is_safe(settings.url):
                 why = "must be https, or the token could be read on its way"
                 self._problems.add((*path, "url"), why)
         return found
+
+    def _first_line(self, file: Path) -> Secret:
+        try:
+            return Secret(self._secret_file(str(file)))
+        except ValueError as error:
+            self._problems.add(("mastodon",), str(error))
+            return Secret("")
 
     def _server_of(self, settings: Mastodon, file: str, path: KeyPath) -> Mastodon:
         """Settings with the URL that a token file holds.

@@ -40,9 +40,11 @@ class EmailDialogue:
             lambda message: self._accept(message, exchange.client),
         )
         try:
-            async for piece in exchange.body:
-                await in_thread(intake.feed, piece)
-            await to_the_end(self._ship(intake, exchange))
+            with self._house.on_the_wire(exchange) as upload:
+                async for piece in exchange.body:
+                    await in_thread(intake.feed, piece)
+                    upload.arrived(len(piece), intake.name)
+                await to_the_end(self._ship(intake, exchange))
         finally:
             exchange.body.quirks |= intake.quirks
             await in_thread(intake.discard)
@@ -100,6 +102,8 @@ class EmailDialogue:
             return
         intake.release()
         self._house.shipped()
+        self._house.live.shipment(shipment)
+        self._house.devices.uploaded(exchange.client, draft.device)
         Steps(log, shipment).info(
             "e-mail from %s to %s: %d photos, %d bytes",
             message.sender,

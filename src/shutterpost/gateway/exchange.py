@@ -2,13 +2,16 @@
 
 import ipaddress
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from shutterpost.config import Config
 from shutterpost.config.values import PRIVATE
+from shutterpost.devices import Devices
 from shutterpost.disk import Disk
 from shutterpost.limits import Hourly
+from shutterpost.live import Live, Upload
 from shutterpost.metrics import Metrics
 from shutterpost.model import caption
 from shutterpost.routes import Routes
@@ -54,6 +57,8 @@ class House:
     routes: Routes
     disk: Disk
     metrics: Metrics
+    live: Live
+    devices: Devices
     clock: Callable[[], float]
     shipped: Callable[[], None]
     uploads: Hourly
@@ -64,6 +69,11 @@ class House:
         name, _, instance = action.partition(".")
         settings = self.config.mastodon.get(instance) if name == "mastodon" else None
         return settings is not None and settings.alt_text == "require"
+
+    def on_the_wire(self, exchange: Exchange) -> AbstractContextManager[Upload]:
+        """An upload, for those who watch it."""
+        camera = self.devices.name_of(exchange.client)
+        return self.live.upload(camera, exchange.request.length)
 
     def admit(self, exchange: Exchange) -> None:
         """Refuse an upload before its body is read: no room (503), too many (429)."""

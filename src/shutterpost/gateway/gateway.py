@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from shutterpost.camera import hotspot, replies
 from shutterpost.camera.sites import SITES
 from shutterpost.config import Config
+from shutterpost.devices import Devices
 from shutterpost.disk import Disk
 from shutterpost.gateway.email import EmailDialogue
 from shutterpost.gateway.exchange import Body, Exchange, House
 from shutterpost.gateway.social import SocialDialogue
 from shutterpost.gateway.unknown import Recorder
 from shutterpost.limits import Hourly
+from shutterpost.live import Live
 from shutterpost.metrics import Metrics
 from shutterpost.routes import Routes
 from shutterpost.spool import Spool, hotspots
@@ -35,6 +37,8 @@ class Gateway:
         config: Config,
         spool: Spool,
         metrics: Metrics,
+        live: Live,
+        devices: Devices,
         clock: Callable[[], float],
         shipped: Callable[[], None],
     ) -> None:
@@ -46,6 +50,8 @@ class Gateway:
             routes=Routes(config.actions, bool(config.email.host), config.email.to),
             disk=Disk(storage.data, storage.photos, storage.min_free),
             metrics=metrics,
+            live=live,
+            devices=devices,
             clock=clock,
             shipped=shipped,
             uploads=Hourly(config.server.public_uploads),
@@ -71,6 +77,7 @@ class Gateway:
 
     async def answer(self, request: Request, body: Body, client: str) -> Reply:
         """The reply to one request from the address `client`. Raises Refused."""
+        self._house.devices.seen(client, " ".join(request.values("User-Agent")))
         for pattern, methods in self._routes:
             if found := pattern.fullmatch(request.path):
                 handler = _chosen(request.method, methods)
@@ -97,11 +104,12 @@ class Gateway:
     async def _home(self, exchange: Exchange) -> Reply:
         """A hotspot check, or a browser that was sent here."""
         host = exchange.request.host
+        agent = " ".join(exchange.request.values("User-Agent"))
+        self._house.devices.checked(exchange.client, host, agent)
         if host == hotspot.GLD:
             return hotspot.gld()
         if check := hotspot.CHECKS.get(host):
             return check.reply(self._turns.take(exchange.client, host, self._house.clock()))
-        agent = " ".join(exchange.request.values("User-Agent"))
         return hotspot.page(agent, self._turns.asked(exchange.client))
 
     async def _oauth(self, exchange: Exchange) -> Reply:

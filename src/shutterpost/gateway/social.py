@@ -97,12 +97,13 @@ class SocialDialogue:
         self._house.admit(exchange)
         begun = self._house.clock()
         incoming = await in_thread(self._house.spool.files.receive)
-        with self._house.spool.sending(session):
+        with self._house.spool.sending(session), self._house.on_the_wire(exchange) as upload:
             try:
                 async for piece in exchange.body:
                     if incoming.size + len(piece) > limit:
                         raise Refused(413, f"the file is over the limit of {limit} bytes")
                     await in_thread(incoming.write, piece)
+                    upload.arrived(len(piece), safe_name(expected.name))
                 await to_the_end(self._take(expected, incoming, begun, exchange))
             except BaseException:
                 await to_the_end(self._wait_for_retry(session, begun))
@@ -172,6 +173,8 @@ class SocialDialogue:
             Steps(log, shipment).info("%s sent again, nothing made twice", name)
             return
         incoming.release()
+        self._house.live.shipment(shipment)
+        self._house.devices.uploaded(exchange.client, model=expected.camera)
         Steps(log, shipment).info(
             "%s from %s for %s: %d bytes",
             name,

@@ -1,11 +1,15 @@
 """The queue as people see it and mend it; safe beside a running server."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
 from shutterpost.spool.deliveries import DROPPED, FAILED, WAITING
 from shutterpost.spool.schema import attempts, deliveries, photos, shipments
+
+Change = Callable[[Connection, float], list[int]]
+"""A change of the queue at a time; returns the shipments that it is about."""
 
 
 class NotPossible(Exception):
@@ -47,10 +51,11 @@ def entry(connection: Connection, delivery_id: int) -> dict[str, Any]:
     }
 
 
-def retry(connection: Connection, delivery_id: int, now: float) -> None:
-    """Have a delivery tried now, as patiently as a new one. Raises NotPossible.
+def retry(connection: Connection, delivery_id: int, now: float) -> list[int]:
+    """Have a delivery tried now, as patiently as a new one; returns its shipment.
 
-    Its action finds `again` in the progress, and takes back what it had given up.
+    Its action finds `again` in the progress, and takes back what it had given up. Raises
+    NotPossible.
     """
     state = _state(connection, delivery_id)
     if state not in (WAITING, FAILED):
@@ -60,28 +65,44 @@ def retry(connection: Connection, delivery_id: int, now: float) -> None:
     ).scalar_one()
     if progress:
         progress = {**progress, "again": True}
-    connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id == delivery_id)
-        .values(
-            state=WAITING,
-            due=now,
-            patient_since=now,
-            finished=None,
-            told=False,
-            progress=progress,
-        )
+    return _change(
+        connection,
+        delivery_id,
+        state=WAITING,
+        due=now,
+        patient_since=now,
+        finished=None,
+        told=False,
+        progress=progress,
     )
 
 
-def drop(connection: Connection, delivery_id: int, now: float) -> None:
-    """Give a delivery up. Raises NotPossible."""
+def retry_failed(connection: Connection, now: float) -> list[int]:
+    """Have all that failed tried now; returns their shipments."""
+    failed = connection.execute(select(deliveries.c.id).where(deliveries.c.state == FAILED))
+    return [
+        shipment
+        for delivery_id in failed.scalars().all()
+        for shipment in retry(connection, delivery_id, now)
+    ]
+
+
+def drop(connection: Connection, delivery_id: int, now: float) -> list[int]:
+    """Give a delivery up; returns its shipment. Raises NotPossible."""
     state = _state(connection, delivery_id)
     if state not in (WAITING, FAILED):
         raise NotPossible(f"delivery {delivery_id} is {state}: there is nothing to drop")
-    connection.execute(
-        update(deliveries).where(deliveries.c.id == delivery_id).values(state=DROPPED, finished=now)
+    return _change(connection, delivery_id, state=DROPPED, finished=now)
+
+
+def _change(connection: Connection, delivery_id: int, **values: Any) -> list[int]:
+    changed = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id)
+        .values(**values)
+        .returning(deliveries.c.shipment_id)
     )
+    return list(changed.scalars())
 
 
 def _state(connection: Connection, delivery_id: int) -> str:

@@ -133,6 +133,23 @@ pauses = Table(
     Column("told", Boolean, nullable=False),
 )
 
+devices = Table(
+    "devices",
+    metadata,
+    Column("client", Text, primary_key=True),
+    Column("first_seen", Float, nullable=False),
+    Column("last_seen", Float, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("last_name", Text, nullable=False),
+    Column("last_dns", Float, nullable=False),
+    Column("last_host", Text, nullable=False),
+    Column("last_check", Float, nullable=False),
+    Column("last_upload", Float, nullable=False),
+    Column("quirks", JSON, nullable=False),
+)
+
 hotspots = Table(
     "hotspots",
     metadata,
@@ -238,6 +255,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             since FLOAT NOT NULL,
             why TEXT NOT NULL,
             told BOOLEAN NOT NULL
+        )""",
+    ),
+    (
+        """CREATE TABLE devices (
+            client TEXT NOT NULL PRIMARY KEY,
+            first_seen FLOAT NOT NULL,
+            last_seen FLOAT NOT NULL,
+            device TEXT NOT NULL,
+            model TEXT NOT NULL,
+            user_agent TEXT NOT NULL,
+            last_name TEXT NOT NULL,
+            last_dns FLOAT NOT NULL,
+            last_host TEXT NOT NULL,
+            last_check FLOAT NOT NULL,
+            last_upload FLOAT NOT NULL,
+            quirks JSON NOT NULL
         )""",
     ),
 )

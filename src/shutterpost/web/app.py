@@ -1,27 +1,101 @@
 """What is where on the page's port."""
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+import asyncio
+from http import HTTPStatus
 
-from shutterpost.config import Config
-from shutterpost.metrics import Metrics
-from shutterpost.spool import Spool
+from starlette.applications import Starlette
+from starlette.convertors import IntegerConvertor, register_url_convertor
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from shutterpost.page_password import PagePassword
+from shutterpost.secret import folder_secret
+from shutterpost.web.entry import Entry
+from shutterpost.web.events import EventViews
+from shutterpost.web.folders import FolderViews
+from shutterpost.web.guard import Guard
+from shutterpost.web.house import House
+from shutterpost.web.pages import FOLDER, NOTHING, Pages
+from shutterpost.web.pictures import Pictures
+from shutterpost.web.setup import SetupViews
+from shutterpost.web.views import CameraViews, DeliveryViews, EntryViews, PhotoViews
 from shutterpost.web.watching import Watching
 
 
-def application(config: Config, spool: Spool, metrics: Metrics) -> Starlette:
+class _Id(IntegerConvertor):
+    """A number of ours, which no database refuses as too large."""
+
+    regex = "[0-9]{1,15}"
+
+
+register_url_convertor("id", _Id())
+
+
+def application(house: House, password: PagePassword, stopping: asyncio.Event) -> Starlette:
     """The page, and what machines ask."""
-    watching = Watching(config, spool, metrics)
+    entry = Entry(password, folder_secret(house.config.storage).reveal())
+    pages = Pages(house, entry)
+
+    async def failed(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        said = NOTHING if error.detail == HTTPStatus.NOT_FOUND.phrase else error.detail
+        return await pages.page(request, "error.html", error.status_code, said=said)
+
     return Starlette(
-        routes=[
-            Route("/healthz", watching.health),
-            Route("/metrics", watching.metrics),
-            Route("/", _home),
-        ]
+        routes=_routes(house, entry, pages, stopping),
+        middleware=[
+            Middleware(
+                Guard,
+                entry=entry,
+                hosts=house.config.web.hosts,
+                folders=house.config.web.folders,
+            )
+        ],
+        exception_handlers={HTTPException: failed},
     )
 
 
-async def _home(request: Request) -> Response:
-    return PlainTextResponse("Shutterpost is running.\n")
+def _routes(house: House, entry: Entry, pages: Pages, stopping: asyncio.Event) -> list[BaseRoute]:
+    watching = Watching(house.config, house.spool, house.metrics)
+    entering = EntryViews(house, entry, pages)
+    photos = PhotoViews(house, pages, Pictures(house.config.storage.data / "pictures"))
+    deliveries = DeliveryViews(house, pages)
+    cameras = CameraViews(house, pages)
+    setup = SetupViews(house, pages)
+    routes: list[BaseRoute] = [
+        Route("/healthz", watching.health),
+        Route("/metrics", watching.metrics),
+        Mount("/static", StaticFiles(directory=FOLDER / "static")),
+        Route("/login", entering.login_form),
+        Route("/login", entering.login, methods=["POST"]),
+        Route("/logout", entering.logout, methods=["POST"]),
+        Route("/", photos.newest),
+        Route("/photos/{id:id}", photos.photo),
+        Route("/photos/{id:id}/file", photos.download),
+        Route("/photos/{id:id}/{kind:str}", photos.picture),
+        Route("/deliveries", deliveries.list),
+        Route("/deliveries/retry", deliveries.retry_all, methods=["POST"]),
+        Route("/deliveries/{id:id}/retry", deliveries.retry, methods=["POST"]),
+        Route("/deliveries/{id:id}/drop", deliveries.drop_form),
+        Route("/deliveries/{id:id}/drop", deliveries.drop, methods=["POST"]),
+        Route("/cameras", cameras.list),
+        Route("/cameras/unknown/{name:str}", cameras.report),
+        Route("/setup", setup.show),
+        Route("/setup/mail", setup.test_mail, methods=["POST"]),
+        Route("/setup/photo", setup.test_photo, methods=["POST"]),
+        Route("/setup/mastodon", setup.connect, methods=["POST"]),
+        Route("/setup/mastodon/back", setup.came_back),
+        Route("/setup/mastodon/finish", setup.finish),
+        Route("/events", EventViews(house, stopping).events),
+    ]
+    if house.config.web.folders:
+        folders = FolderViews(house, pages)
+        routes += [
+            Route("/{folder:str}/", folders.list),
+            Route("/{folder:str}/{name:str}", folders.file),
+        ]
+    return routes

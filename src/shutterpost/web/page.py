@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from shutterpost.config import Config
 from shutterpost.config.values import Address
-from shutterpost.metrics import Metrics
-from shutterpost.spool import Spool
+from shutterpost.page_password import PagePassword
 from shutterpost.web.app import application
+from shutterpost.web.house import House
 
 STOP = 1.0
 """Seconds that requests of people have left when the server stops."""
@@ -29,9 +28,15 @@ class _Uvicorn(uvicorn.Server):
 class Page:
     """Serves people until closed."""
 
-    def __init__(self, config: Config, spool: Spool, metrics: Metrics) -> None:
+    def __init__(self, house: House) -> None:
+        """Raises OSError for a data folder that cannot be used."""
+        password = PagePassword(house.config)
+        current = password.current()
+        self.new_password = current.shown if current.made_now else ""
+        """A password that was made just now, to be shown once."""
+        self._stopping = asyncio.Event()
         settings = uvicorn.Config(
-            application(config, spool, metrics),
+            application(house, password, self._stopping),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -53,6 +58,7 @@ class Page:
 
     async def close(self) -> None:
         """Finish what is being served, and stop."""
+        self._stopping.set()
         self._server.should_exit = True
         if self._serving is not None:
             await asyncio.wait([self._serving], timeout=2 * STOP)

@@ -1,0 +1,108 @@
+"""Every camera that was seen, by its address: what it asked, sent, and how it said it.
+
+Kept in memory and written down now and then, because a hotspot check must not cost a write.
+"""
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from shutterpost.camera.models import recognise
+
+LIMIT = 1000
+"""The most devices that are remembered; those not seen for longest are forgotten."""
+_AGENT_LIMIT = 200
+_QUIRK_LIMIT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One address. Times are seconds since 1970, 0 for never."""
+
+    client: str
+    first_seen: float
+    last_seen: float
+    device: str = ""
+    """The number that the camera gives itself (DUID)."""
+    model: str = ""
+    user_agent: str = ""
+    last_name: str = ""
+    """The name that it asked our DNS for."""
+    last_dns: float = 0.0
+    last_host: str = ""
+    """The host that it checked for a hotspot."""
+    last_check: float = 0.0
+    last_upload: float = 0.0
+    quirks: tuple[str, ...] = ()
+
+
+class Devices:
+    """All devices."""
+
+    def __init__(
+        self,
+        known: Iterable[Device],
+        clock: Callable[[], float],
+        changed: Callable[[str, str], None] = lambda client, what: None,
+    ) -> None:
+        """`changed` is told which device did what: `dns`, `check`, `upload`."""
+        self._devices = OrderedDict((device.client, device) for device in known)
+        self._clock = clock
+        self._changed = changed
+        self._unwritten: set[str] = set()
+
+    def all(self) -> list[Device]:
+        """The devices, the latest first."""
+        return sorted(self._devices.values(), key=lambda device: -device.last_seen)
+
+    def name_of(self, client: str) -> str:
+        """The model of the camera at an address, as far as it ever said; else the address."""
+        device = self._devices.get(client)
+        known = recognise(device.user_agent) if device else None
+        return (device and device.model) or (known.name if known else client)
+
+    def asked(self, client: str, name: str) -> None:
+        """A device asked our DNS for a camera's name."""
+        self._note(client, "dns", last_name=name, last_dns=self._clock())
+
+    def seen(self, client: str, user_agent: str) -> None:
+        """A device asked for something. What it says at a hotspot check tells more."""
+        known = self._devices.get(client)
+        agent = (known.user_agent if known else "") or user_agent[:_AGENT_LIMIT]
+        self._note(client, "", user_agent=agent)
+
+    def checked(self, client: str, host: str, user_agent: str) -> None:
+        """A device checked for a hotspot, or showed the page in its browser."""
+        now = self._clock()
+        agent = user_agent[:_AGENT_LIMIT]
+        self._note(client, "check", last_host=host, last_check=now, user_agent=agent)
+
+    def uploaded(self, client: str, device: str = "", model: str = "") -> None:
+        """A device's photo arrived."""
+        said = {name: value for name, value in (("device", device), ("model", model)) if value}
+        self._note(client, "upload", last_upload=self._clock(), **said)
+
+    def behaved(self, client: str, quirks: Iterable[str]) -> None:
+        """A device's request had these quirks."""
+        known = self._devices.get(client)
+        new = sorted({*quirks, *(known.quirks if known else ())})[:_QUIRK_LIMIT]
+        if known is not None and tuple(new) != known.quirks:
+            self._note(client, "", quirks=tuple(new))
+
+    def take_unwritten(self) -> list[Device]:
+        """The devices that changed since the last time."""
+        found = [self._devices[client] for client in self._unwritten if client in self._devices]
+        self._unwritten.clear()
+        return found
+
+    def _note(self, client: str, what: str, **values: str | float | tuple[str, ...]) -> None:
+        now = self._clock()
+        known = self._devices.get(client) or Device(client, now, now)
+        self._devices[client] = dataclasses.replace(known, last_seen=now, **values)  # type: ignore[arg-type]
+        self._devices.move_to_end(client)
+        if len(self._devices) > LIMIT:
+            self._devices.popitem(last=False)
+        self._unwritten.add(client)
+        if what:
+            self._changed(client, what)

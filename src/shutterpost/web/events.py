@@ -1,0 +1,44 @@
+"""What happens, as it happens: an EventSource."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from shutterpost.web.house import House
+
+HEARTBEAT = 20.0
+"""Seconds without an event after which a comment is sent, so that the line stays open."""
+
+
+class EventViews:
+    """The stream of events."""
+
+    def __init__(self, house: House, stopping: asyncio.Event) -> None:
+        self._live = house.live
+        self._stopping = stopping
+
+    async def events(self, request: Request) -> Response:
+        """Events from now on."""
+        listening = self._live.listen()
+        try:
+            queue = listening.__enter__()
+        except OverflowError:
+            return PlainTextResponse("too many pages are open\n", 503)
+
+        async def stream() -> AsyncIterator[str]:
+            try:
+                yield "retry: 3000\n\n"
+                while not self._stopping.is_set():
+                    try:
+                        event = await asyncio.wait_for(queue.get(), HEARTBEAT)
+                    except TimeoutError:
+                        yield ": still here\n\n"
+                        continue
+                    yield f"event: {event.kind}\ndata: {json.dumps(event.data)}\n\n"
+            finally:
+                listening.__exit__(None, None, None)
+
+        return StreamingResponse(stream(), media_type="text/event-stream")
