@@ -1,40 +1,42 @@
-"""How much memory the server has idle, and what an upload adds."""
+"""How much memory the server has, and what an upload adds.
 
-import socket
+Little because what the configuration does not use is not imported (the page, the DNS
+responder, each action), and because a body is never in memory, only its latest piece.
+"""
 
-from bench.serving import Serving, serving
+import statistics
+import urllib.request
+from collections.abc import Iterator
 
-VIDEO = 500_000_000
-PIECE = bytes(1_000_000)
-_BOUNDARY = "---------------------------7d93b9550d4a"
+from bench import client
+from bench.measure import RUNS, Result, limit
+from bench.serving import SPOOL_ONLY, free_port, shutterpost
+
+_GB = 1_000_000_000
 
 
-def run() -> None:
-    """Print idle memory, and the peak of a 500 MB video sent by e-mail."""
-    with serving() as server:
+def run() -> Iterator[Result]:
+    """Idle with everything and with nothing, and the peak of a large upload."""
+    with shutterpost(SPOOL_ONLY) as server:
         idle = server.memory("VmRSS")
-        _send_video(server)
-        peak = server.memory("VmHWM")
-    print(f"idle memory             {idle:.0f} MiB")
-    print(f"peak, 500 MB by e-mail  {peak:.0f} MiB  idle + {peak - idle:.0f} MiB")
+        [where] = client.announced(server.port, ["SAM_0001.MP4"])
+        before = server.memory("VmHWM")
+        client.put(where, _GB).send(server.port)
+        added = server.memory("VmHWM") - before
+    yield limit("idle memory, page and DNS off", idle, "MiB", 60)
+    yield limit("peak memory of a 1 GB upload, above idle", added, "MiB", 15)
+    page = free_port()
+    dns = f'[dns]\nlisten = "127.0.0.1:{free_port()}"\n'
+    with shutterpost(dns, "--web", f"127.0.0.1:{page}") as server:
+        with urllib.request.urlopen(f"http://127.0.0.1:{page}/login") as answer:
+            answer.read()
+        yield limit("idle memory, page and DNS on", server.memory("VmRSS"), "MiB", 90)
 
 
-def _send_video(server: Serving) -> None:
-    message = "<email><sender>Camera@samsungcamera.com</sender><receiver>a@b.cd</receiver></email>"
-    parts = (("message", "sample.txt", message + "\r\n"), ("binary", "SAM_0001.MP4", ""))
-    start = "".join(
-        f"--{_BOUNDARY}\r\n"
-        f'content-disposition: form-data; name="{name}"; fileName="{file}"\r\n\r\n{data}'
-        for name, file, data in parts
-    ).encode()
-    head = (
-        "POST /social/columbus/email  HTTP/1.0\r\n"
-        f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\n"
-        f"Content-Length: {len(start) + VIDEO}\r\n\r\n"
-    )
-    with socket.create_connection(("127.0.0.1", server.port)) as sock:
-        sock.sendall(head.encode() + start)
-        for _ in range(VIDEO // len(PIECE)):
-            sock.sendall(PIECE)
-        if b"succ" not in sock.recv(4096):
-            raise SystemExit("the server did not take the video")
+def start() -> Iterator[Result]:
+    """How long until the first answer."""
+    times = []
+    for _ in range(RUNS):
+        with shutterpost() as server:
+            times.append(server.started)
+    yield limit("start to first answer", statistics.median(times), "s", 0.8)

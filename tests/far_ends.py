@@ -82,7 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers = mood if isinstance(mood, tuple) else (mood, {})
             self._answer(status, {"error": f"told to say {status}"}, headers)
             return
-        status, found = self._do(what, body)
+        with self.server.turn:
+            status, found = self._do(what, body)
         if mood == "drop-after":
             self.close_connection = True
             return
@@ -197,6 +198,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     state: FakeMastodon
     app: dict[str, str]
+    turn: threading.Lock
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that was killed is no error of ours; anything else is shown."""
@@ -207,6 +209,7 @@ class _Server(ThreadingHTTPServer):
 def fake_mastodon() -> Iterator[FakeMastodon]:
     """Run the server while the caller goes on."""
     server = _Server(("127.0.0.1", 0), _Handler)
+    server.turn = threading.Lock()  # two uploads at once must not get one number
     server.state = FakeMastodon(url=f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,10 @@ class Arriving:
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._pieces()
+
+    async def pour(self, take: Callable[[bytes], None]) -> AsyncIterator[int]:
+        take(self._data)
+        yield len(self._data)
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         yield self._data

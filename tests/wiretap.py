@@ -8,12 +8,14 @@ from contextlib import suppress
 from tests.support import need_root
 
 ETH_P_ALL = 3
+_SO_RCVBUFFORCE = 33  # room for others' packets: those that do not fit are lost
 
 
 def data_segments(port: int, exchange: Callable[[], object]) -> list[bytes]:
     """The payloads of TCP segments from `port` while `exchange` runs. Needs root."""
     need_root()
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as tap:
+        tap.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 64 * 1024 * 1024)
         tap.bind(("lo", 0))
         exchange()
         tap.setblocking(False)

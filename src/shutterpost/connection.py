@@ -3,9 +3,10 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
+from shutterpost.threads import in_thread
 from shutterpost.wire.body import ChunkedBody, SizedBody
 from shutterpost.wire.http import Refused, Request
 
@@ -16,6 +17,7 @@ DRAIN_TIMEOUT = 30.0
 
 _HEAD_READ = 16 * 1024
 _BODY_READ = 256 * 1024
+_TURN = 8 * 1024 * 1024  # bytes that a thread takes from one body before it serves another
 _WAKE_AT = 64 * 1024  # bytes the kernel collects before a body's reader is woken
 _HEAD_START = 1024  # bytes of progress that every connection is credited with
 
@@ -38,14 +40,40 @@ class Body:
         return self._pieces()
 
     async def _pieces(self) -> AsyncIterator[bytes]:
+        async for data in self._arriving():
+            pieces = list(self._framing.feed(data))
+            if pieces:
+                yield pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def pour(self, take: Callable[[bytes], None]) -> AsyncIterator[int]:
+        """Have a thread `take` the body's pieces; yields how many bytes it took each time.
+
+        The thread reads on by itself while more is there: the event loop is asked once
+        for megabytes, not for every piece. Raises Refused if the body is cut short.
+        """
+        async for data in self._arriving():
+            yield await in_thread(self._take, data, take)
+
+    def _take(self, data: bytes, take: Callable[[bytes], None]) -> int:
+        taken = 0
+        while data:
+            for piece in self._framing.feed(data):
+                take(piece)
+                taken += len(piece)
+            if self._framing.complete or taken >= _TURN:
+                break
+            data = self._connection.read_now()
+        return taken
+
+    async def _arriving(self) -> AsyncIterator[bytes]:
+        """What arrives, until the framing says that the body is complete."""
         framing = self._framing
         if self._continue:
             await self._connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         data, self._rest = self._rest, b""
         while True:
-            pieces = list(framing.feed(data))
-            if pieces:
-                yield pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if data:
+                yield data
             self.quirks |= framing.quirks
             if framing.complete:
                 self._connection.request_complete = True
@@ -103,11 +131,18 @@ class Connection:
             async with asyncio.timeout(self._idle_timeout):
                 return await self._read(_BODY_READ)
         except TimeoutError:
-            with suppress(BlockingIOError):  # less than the kernel was to wait for
-                data = self._sock.recv(_BODY_READ)
-                self.received += len(data)
+            if data := self.read_now():  # less than the kernel was to wait for
                 return data
         raise Refused(408, "the upload paused for too long")
+
+    def read_now(self) -> bytes:
+        """What is there already; nothing if nothing is, or if the client is gone."""
+        try:
+            data = self._sock.recv(_BODY_READ)
+        except OSError:
+            return b""
+        self.received += len(data)
+        return data
 
     async def send(self, data: bytes) -> None:
         """Send all of `data`; what fits one segment leaves in one."""

@@ -16,7 +16,7 @@ _AGENT_LIMIT = 200
 _QUIRK_LIMIT = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Device:
     """One address. Times are seconds since 1970, 0 for never."""
 
@@ -92,17 +92,22 @@ class Devices:
 
     def take_unwritten(self) -> list[Device]:
         """The devices that changed since the last time."""
-        found = [self._devices[client] for client in self._unwritten if client in self._devices]
+        changed = (self._devices.get(client) for client in self._unwritten)
+        found = [dataclasses.replace(device) for device in changed if device]
         self._unwritten.clear()
         return found
 
     def _note(self, client: str, what: str, **values: str | float | tuple[str, ...]) -> None:
         now = self._clock()
-        known = self._devices.get(client) or Device(client, now, now)
-        self._devices[client] = dataclasses.replace(known, last_seen=now, **values)  # type: ignore[arg-type]
+        device = self._devices.get(client)
+        if device is None:
+            device = self._devices[client] = Device(client, now, now)
+            if len(self._devices) > LIMIT:
+                self._devices.popitem(last=False)
+        device.last_seen = now
+        for name, value in values.items():
+            setattr(device, name, value)
         self._devices.move_to_end(client)
-        if len(self._devices) > LIMIT:
-            self._devices.popitem(last=False)
         self._unwritten.add(client)
         if what:
             self._changed(client, what)

@@ -8,6 +8,7 @@ the least progress for its age makes room. It does not know what requests mean.
 
 import asyncio
 import errno
+import functools
 import ipaddress
 import logging
 import re
@@ -32,6 +33,8 @@ CONNECTION_LIMIT = 1000
 """The most connections at once."""
 
 _BACKLOG = 512
+_PAUSE = 0.1  # seconds without accepting when no descriptor is left
+_KNOWN_ADDRESSES = 1024
 _SHOWN_LIMIT = 200  # bytes of what a client says that go into a line of the log
 _OTHER_FILES = 100  # descriptors for the database, deliveries and the page
 
@@ -55,13 +58,15 @@ class CameraDoor:
         """`noted` is told which quirks a client's request had."""
         self._answer = answer
         self._noted = noted
-        self._allow = allow
+        self._is_allowed = functools.lru_cache(_KNOWN_ADDRESSES)(
+            lambda address: any(ipaddress.ip_address(address) in network for network in allow)
+        )
         self._idle_timeout = idle_timeout
         self._head_timeout = head_timeout
         self._limit = limit
         self._connections: set[Connection] = set()
         self._listener: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
+        self._paused: asyncio.TimerHandle | None = None
 
     def open(self, address: Address, inherited: socket.socket | None = None) -> Address:
         """Listen there, or on a socket that was opened for us; returns the address.
@@ -77,16 +82,16 @@ class CameraDoor:
         )
         listener.setblocking(False)
         self._listener = listener
-        self._accepting = asyncio.create_task(self._accept(listener))
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
         host, port = listener.getsockname()[:2]
         return Address(host, port)
 
     async def close(self, grace: float) -> None:
         """Accept no more, and give what is on the wire `grace` seconds to finish."""
-        if self._accepting is not None:
-            self._accepting.cancel()
-            await asyncio.gather(self._accepting, return_exceptions=True)
+        if self._paused is not None:
+            self._paused.cancel()
         if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
             self._listener.close()
         waiting = {c.task for c in self._connections if c.task and not c.replied and c.received}
         if waiting:
@@ -96,26 +101,36 @@ class CameraDoor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    def _accept(self, listener: socket.socket) -> None:
+        """Take in everybody who waits before the door."""
+        for _ in range(_BACKLOG):
             try:
-                sock, peer = await loop.sock_accept(listener)
+                sock, peer = listener.accept()
+            except BlockingIOError:
+                return
             except ConnectionError:  # gone before it was accepted
                 continue
             except OSError as error:  # no descriptor or memory left
                 log.warning("no connection can be accepted: %s", error.strerror)
                 self._make_room()
-                await asyncio.sleep(0.1)
-                continue
-            connection = Connection(sock, _plain_address(peer[0]), self._idle_timeout)
-            if len(self._connections) >= self._limit and not self._make_room():
-                refused = replies.error(Refused(503, "too many connections"))
-                connection.send_now(refused.encode())
-                connection.close()
-                continue
-            self._connections.add(connection)
-            connection.task = asyncio.create_task(self._serve(connection))
+                self._pause(listener)
+                return
+            self._admit(Connection(sock, _plain_address(peer[0]), self._idle_timeout))
+
+    def _pause(self, listener: socket.socket) -> None:
+        """Accept nobody for a moment."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listener)
+        self._paused = loop.call_later(_PAUSE, loop.add_reader, listener, self._accept, listener)
+
+    def _admit(self, connection: Connection) -> None:
+        if len(self._connections) >= self._limit and not self._make_room():
+            refused = replies.error(Refused(503, "too many connections"))
+            connection.send_now(refused.encode())
+            connection.close()
+            return
+        self._connections.add(connection)
+        connection.task = asyncio.create_task(self._serve(connection))
 
     def _make_room(self) -> bool:
         """Evict the connection with the least progress for its age; False if there is none."""
@@ -174,6 +189,8 @@ class CameraDoor:
 
     async def _read_head(self, connection: Connection) -> tuple[Request, bytes] | None:
         reader = HeadReader()
+        if found := reader.feed(connection.read_now()):  # mostly it is there already
+            return found
         try:
             async with asyncio.timeout(self._head_timeout):
                 while data := await connection.read_head():
@@ -185,8 +202,7 @@ class CameraDoor:
         return None
 
     def _check_network(self, connection: Connection) -> None:
-        address = ipaddress.ip_address(connection.client)
-        if not any(address in network for network in self._allow):
+        if not self._is_allowed(connection.client):
             raise Refused(403, f"{connection.client} is not in an allowed network")
 
     def _note(
@@ -221,6 +237,7 @@ def _trouble(client: str, error: Exception) -> Refused:
     return Refused(500, "an error of the server, see its log")
 
 
+@functools.lru_cache(_KNOWN_ADDRESSES)
 def _plain_address(address: str) -> str:
     """A peer's address; IPv4 as such even on an IPv6 socket."""
     parsed = ipaddress.ip_address(address.partition("%")[0])

@@ -5,11 +5,18 @@ writing its photo cannot, and a photo must not be committed and thrown away at o
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+DISK_THREADS = 16
+"""Enough that many fsyncs wait together: the disk then does them as one."""
+
+_disk = ThreadPoolExecutor(DISK_THREADS, "disk")
 
 
 async def to_the_end(awaitable: Awaitable[T]) -> T:
@@ -28,5 +35,10 @@ async def to_the_end(awaitable: Awaitable[T]) -> T:
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run blocking work in a thread; does not return before the thread is done with it."""
-    return await to_the_end(asyncio.to_thread(work, *args, **kwargs))
+    """Run blocking work in a thread of the disk's; does not return before it is done.
+
+    These threads are for what cameras wait for. A mail server that hangs, or a person's
+    pictures, have the event loop's own threads and cannot hold up a photo.
+    """
+    job = functools.partial(work, *args, **kwargs)
+    return await to_the_end(asyncio.get_running_loop().run_in_executor(_disk, job))

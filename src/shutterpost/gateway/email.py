@@ -1,6 +1,5 @@
 """A camera sends an e-mail (docs/protocol.md, section 3)."""
 
-import asyncio
 import logging
 import re
 from urllib.parse import parse_qs
@@ -41,9 +40,8 @@ class EmailDialogue:
         )
         try:
             with self._house.on_the_wire(exchange) as upload:
-                async for piece in exchange.body:
-                    await in_thread(intake.feed, piece)
-                    upload.arrived(len(piece), intake.name)
+                async for size in exchange.body.pour(intake.feed):
+                    upload.arrived(size, intake.name)
                 await to_the_end(self._ship(intake, exchange))
         finally:
             exchange.body.quirks |= intake.quirks
@@ -83,7 +81,7 @@ class EmailDialogue:
 
     async def _ship(self, intake: EmailIntake, exchange: Exchange) -> None:
         """Commit an e-mail, unless it is one that the camera sent before."""
-        letter = await asyncio.to_thread(intake.finish)
+        letter = await in_thread(intake.finish)
         message = letter.message
         draft = Draft(
             received=self._house.clock(),

@@ -28,6 +28,10 @@ class Body(Protocol):
         """The body's pieces."""
         ...
 
+    def pour(self, take: Callable[[bytes], None]) -> AsyncIterator[int]:
+        """Have a thread take the body; how many bytes it took each time."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:

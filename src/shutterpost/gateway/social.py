@@ -1,6 +1,5 @@
 """A camera shares to a social site (docs/protocol.md, section 4)."""
 
-import asyncio
 import hmac
 import logging
 from collections.abc import Sequence
@@ -97,13 +96,16 @@ class SocialDialogue:
         self._house.admit(exchange)
         begun = self._house.clock()
         incoming = await in_thread(self._house.spool.files.receive)
+
+        def write(piece: bytes) -> None:
+            if incoming.size + len(piece) > limit:
+                raise Refused(413, f"the file is over the limit of {limit} bytes")
+            incoming.write(piece)
+
         with self._house.spool.sending(session), self._house.on_the_wire(exchange) as upload:
             try:
-                async for piece in exchange.body:
-                    if incoming.size + len(piece) > limit:
-                        raise Refused(413, f"the file is over the limit of {limit} bytes")
-                    await in_thread(incoming.write, piece)
-                    upload.arrived(len(piece), safe_name(expected.name))
+                async for size in exchange.body.pour(write):
+                    upload.arrived(size, safe_name(expected.name))
                 await to_the_end(self._take(expected, incoming, begun, exchange))
             except BaseException:
                 await to_the_end(self._wait_for_retry(session, begun))
@@ -146,7 +148,7 @@ class SocialDialogue:
         self, expected: Announced, incoming: Incoming, begun: float, exchange: Exchange
     ) -> None:
         """Commit a complete file, unless it is one that the camera put before."""
-        kept = await asyncio.to_thread(_on_disk, incoming, self._house.spool.files)
+        kept = await in_thread(_on_disk, incoming, self._house.spool.files)
         delivery = self._house.routes.site(expected.site)
         name = safe_name(expected.name)
 

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from shutterpost.spool import schema
+from shutterpost.threads import in_thread
 
 T = TypeVar("T")
 _BUSY_TIMEOUT = 10_000  # milliseconds another process may hold the write lock
@@ -78,7 +79,7 @@ class Database:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a read-only transaction of its own."""
-        return await asyncio.to_thread(self.read_now, work)
+        return await in_thread(self.read_now, work)
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
         """Like `read`, for callers without an event loop."""
