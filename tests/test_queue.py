@@ -1,10 +1,18 @@
 """`shutterpost queue`, beside a running server."""
 
+import asyncio
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+from bench.rows import fill
+from sqlalchemy import Connection, select, update
+
+from shutterpost.spool import Spool
+from shutterpost.spool.queue import retry_failed
+from shutterpost.spool.schema import deliveries
 from tests.conftest import Server, Smarthost, StartServer
 from tests.support import eventually, recording
 
@@ -26,6 +34,37 @@ def entries(server: Server) -> list[dict[str, Any]]:
 
 def states(server: Server) -> list[str]:
     return [entry["state"] for entry in entries(server)]
+
+
+def test_all_that_failed_are_retried_as_one_is(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.open()
+    try:
+        asyncio.run(spool.database.write(_fail_three))
+        assert asyncio.run(
+            spool.database.write(lambda connection: retry_failed(connection, 5.0))
+        ) == [1, 2]
+        found = asyncio.run(spool.database.read(_progress))
+        assert found == [
+            ("waiting", 5.0, {}),
+            ("waiting", 5.0, {"mails": [1], "again": True}),
+            ("done", 1.0, {}),
+        ]
+    finally:
+        spool.close()
+
+
+def _fail_three(connection: Connection) -> None:
+    fill(connection, 3, "failed")
+    connection.execute(update(deliveries).values(due=1.0))
+    second, third = deliveries.c.id == 2, deliveries.c.id == 3
+    connection.execute(update(deliveries).where(second).values(progress={"mails": [1]}))
+    connection.execute(update(deliveries).where(third).values(state="done"))
+
+
+def _progress(connection: Connection) -> list[tuple[object, ...]]:
+    columns = deliveries.c.state, deliveries.c.due, deliveries.c.progress
+    return [tuple(row) for row in connection.execute(select(*columns).order_by(deliveries.c.id))]
 
 
 def test_without_a_server_there_is_no_queue(server: Server) -> None:

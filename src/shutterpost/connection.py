@@ -108,7 +108,7 @@ class Connection:
         """Bytes per second so far; nothing at all once it was answered."""
         if self.replied:
             return 0.0
-        return (self.received + _HEAD_START) / max(now - self._opened, 0.001)
+        return (self.received + _HEAD_START) / max(now - self._opened, 1e-6)
 
     def evict(self) -> None:
         """Close it for another's sake."""

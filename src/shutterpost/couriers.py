@@ -78,6 +78,11 @@ class Couriers:
             self._paused[name] = 0.0
         self.wake()
 
+    def try_paused(self) -> None:
+        """A person wants it tried now, paused or not."""
+        self._paused = dict.fromkeys(self._paused, 0.0)
+        self.wake()
+
     async def run(self) -> None:
         """Deliver until `stop`. What was paused before a restart is tried at once."""
         for pause in await self._spool.database.read(pauses.paused):

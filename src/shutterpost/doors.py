@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from shutterpost import faults
 from shutterpost.camera import replies
-from shutterpost.config.values import Address, Network
+from shutterpost.config.values import Address, Network, plain_address
 from shutterpost.connection import Body, Connection, Disconnected
 from shutterpost.wire.http import HeadReader, Refused, Request
 from shutterpost.wire.reply import Reply
@@ -36,7 +36,7 @@ _BACKLOG = 512
 _PAUSE = 0.1  # seconds without accepting when no descriptor is left
 _KNOWN_ADDRESSES = 1024
 _SHOWN_LIMIT = 200  # bytes of what a client says that go into a line of the log
-_OTHER_FILES = 100  # descriptors for the database, deliveries and the page
+_OTHER_FILES = 300  # descriptors for the database, deliveries and the page
 
 _SESSION_KEY = re.compile("[0-9a-f]{32}")
 
@@ -115,7 +115,7 @@ class CameraDoor:
                 self._make_room()
                 self._pause(listener)
                 return
-            self._admit(Connection(sock, _plain_address(peer[0]), self._idle_timeout))
+            self._admit(Connection(sock, plain_address(peer[0]), self._idle_timeout))
 
     def _pause(self, listener: socket.socket) -> None:
         """Accept nobody for a moment."""
@@ -235,14 +235,6 @@ def _trouble(client: str, error: Exception) -> Refused:
         return Refused(503, "the database is busy")
     log.error("%s: an error of our own", client, exc_info=error)
     return Refused(500, "an error of the server, see its log")
-
-
-@functools.lru_cache(_KNOWN_ADDRESSES)
-def _plain_address(address: str) -> str:
-    """A peer's address; IPv4 as such even on an IPv6 socket."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return str(mapped or parsed)
 
 
 def _raise_file_limit(connections: int) -> int:

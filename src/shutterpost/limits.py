@@ -37,6 +37,11 @@ class Tries:
         while len(self._shut_out) > CLIENT_LIMIT:
             del self._shut_out[next(iter(self._shut_out))]
 
+    def succeeded(self, client: str) -> None:
+        """Whoever it is knows the password: what it tried before does not count."""
+        self._failures.pop(client, None)
+        self._shut_out.pop(client, None)
+
 
 class Hourly:
     """How much one client may do in an hour."""

@@ -5,40 +5,48 @@ the data folder and for its owner alone, so that `shutterpost password` can show
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 
 from shutterpost.config import Config
 from shutterpost.private import write_private
 
 _COST = {"n": 2**14, "r": 8, "p": 1}  # 16 MiB and some 50 ms
+_LENGTH = 64  # bytes of a hash
 _WORDS = 4
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike
 
 
+class PasswordFileError(Exception):
+    """The password's file cannot be used; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Password:
-    """What is known of the password: itself, if it may be shown, and its hash."""
+    """A password: as it is, if it was made or configured, else its hash alone."""
 
     shown: str
-    salt: bytes
-    hash: bytes
+    salt: bytes = b"a salt for those that are not hashed on disk"
+    hash: bytes = b""
     made_now: bool = False
 
     def verify(self, candidate: str) -> bool:
         """Whether this is the password (slow on purpose; use a thread)."""
-        return hmac.compare_digest(_hashed(candidate, self.salt), self.hash)
+        known = self.hash or _hashed(self.shown, self.salt)
+        return hmac.compare_digest(_hashed(candidate, self.salt), known)
 
 
 class PagePassword:
-    """Where the password is kept."""
+    """Where the password is kept. All methods raise PasswordFileError."""
 
     def __init__(self, config: Config) -> None:
         self._configured = config.web.password.reveal()
         self._file = config.storage.data / "password"
-        self._known: tuple[float, Password] | None = None
+        self._logged_out = config.storage.data / "logged-out"
 
     @property
     def is_configured(self) -> bool:
@@ -46,43 +54,64 @@ class PagePassword:
         return bool(self._configured)
 
     def current(self) -> Password:
-        """The password, made now if there is none. Raises OSError."""
+        """The password, made now if there is none."""
         if self._configured:
-            return self._remembered(0.0, "made " + self._configured)
-        if not self._file.exists():
-            made = "-".join(
-                "".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(_WORDS)
-            )
-            self._write(f"made {made}")
-            found = self._remembered(self._file.stat().st_mtime, f"made {made}")
-            return Password(found.shown, found.salt, found.hash, made_now=True)
-        return self._remembered(self._file.stat().st_mtime, self._file.read_text("ascii").strip())
+            return Password(self._configured)
+        text = _read(self._file)
+        if text is not None:
+            return self._understood(text)
+        made = "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(_WORDS))
+        _write(self._file, f"made {made}")
+        return Password(made, made_now=True)
 
     def choose(self, password: str) -> None:
-        """Keep a password that a person chose, as its hash. Raises OSError."""
+        """Keep a password that a person chose, as its hash."""
         salt = secrets.token_bytes(16)
         parts = (base64.b64encode(part).decode() for part in (salt, _hashed(password, salt)))
-        self._write(" ".join(("scrypt", *parts)))
+        _write(self._file, " ".join(("scrypt", *parts)))
 
-    def _remembered(self, when: float, text: str) -> Password:
-        """What a text means; hashing it anew only when it changed."""
-        if self._known is None or self._known[0] != when:
-            self._known = (when, _read(text))
-        return self._known[1]
+    def proof(self) -> bytes:
+        """Changes with the password, and whenever sessions are ended."""
+        current = self.current()
+        known = hashlib.sha256(current.shown.encode() + b"|" + current.hash)
+        known.update((_read(self._logged_out) or "").encode())
+        return known.digest()
 
-    def _write(self, text: str) -> None:
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(self._file, text + "\n")
+    def end_sessions(self) -> None:
+        """Make every proof of before worthless."""
+        _write(self._logged_out, secrets.token_hex(16))
+
+    def _understood(self, text: str) -> Password:
+        kind, _, rest = text.partition(" ")
+        if kind == "made" and rest:
+            return Password(rest)
+        with contextlib.suppress(ValueError):
+            salt, hashed = (base64.b64decode(part, validate=True) for part in rest.split())
+            if kind == "scrypt" and salt and len(hashed) == _LENGTH:
+                return Password("", salt, hashed)
+        raise PasswordFileError(
+            f"{self._file} is not as we wrote it: remove it, and the next start makes a password"
+        )
 
 
-def _read(text: str) -> Password:
-    kind, _, rest = text.partition(" ")
-    if kind == "scrypt":
-        salt, hashed = (base64.b64decode(part) for part in rest.split())
-        return Password("", salt, hashed)
-    salt = secrets.token_bytes(16)
-    return Password(rest, salt, _hashed(rest, salt))
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text("ascii").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PasswordFileError(f"{file} cannot be read: {error}") from None
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(file, text + "\n")
+    except OSError as error:
+        raise PasswordFileError(f"{file} cannot be written: {error.strerror}") from None
 
 
 def _hashed(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, **_COST)
+    return hashlib.scrypt(
+        password.encode("utf-8", "surrogatepass"), salt=salt, dklen=_LENGTH, **_COST
+    )

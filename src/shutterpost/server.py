@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 STOP_CAMERAS = 6.0
 """Seconds that uploads on the wire have left when the server is told to stop."""
+_THREADS = 16
 STOP_COURIERS = 2.0
 """Seconds that deliveries under way have left after that."""
 
@@ -57,6 +59,8 @@ async def _serve(config: Config) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    # Couriers, pictures and logins, each bounded by itself; cameras have threads of their own.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
     server = Server(config)
     await server.open()
     server.delivering.add_done_callback(lambda _: stop.set())
@@ -121,6 +125,9 @@ class Server:
         except OSError as error:
             self._spool.close()
             raise CannotStart(cannot_listen(address, error, setting)) from None
+        except CannotStart:
+            self._spool.close()
+            raise
         announce(config, listening, self._page, self._leftovers)
         self.delivering = asyncio.create_task(self._couriers.run())
         self._background = [
@@ -161,21 +168,24 @@ class Server:
     async def _open_page(self, camera_port: int, inherited: socket.socket | None = None) -> None:
         if self._config.web.listen is None:
             return
+        from shutterpost.page_password import PasswordFileError
         from shutterpost.web.house import House
         from shutterpost.web.page import Page
 
-        page = Page(
-            House(
-                config=self._config,
-                spool=self._spool,
-                metrics=self._metrics,
-                live=self._live,
-                devices=self._devices,
-                couriers=self._couriers,
-                camera_port=camera_port,
-                clock=time.time,
-            )
+        house = House(
+            config=self._config,
+            spool=self._spool,
+            metrics=self._metrics,
+            live=self._live,
+            devices=self._devices,
+            couriers=self._couriers,
+            camera_port=camera_port,
+            clock=time.time,
         )
+        try:
+            page = Page(house)
+        except PasswordFileError as error:
+            raise CannotStart(str(error)) from None
         await page.open(self._config.web.listen, inherited)
         self._page = page
 

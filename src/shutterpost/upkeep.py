@@ -18,6 +18,8 @@ ROUND = 60.0
 """Seconds between two rounds."""
 LONG_PAUSE = 3600.0
 """Seconds after which a paused action is told."""
+BETWEEN_PICTURES = 86400.0
+"""Seconds between two looks at the page's pictures."""
 BETWEEN_NOTICES = 3600.0
 """Seconds between two notices at least."""
 
@@ -33,6 +35,7 @@ class Upkeep:
         self._spool = spool
         self._clock = clock
         self._next_notice = 0.0
+        self._next_pictures = 0.0
 
     async def run(self) -> None:
         """A round every minute."""
@@ -46,6 +49,9 @@ class Upkeep:
     async def round(self) -> None:
         """Remove what was kept long enough, write devices down, tell what has to be told."""
         now = self._clock()
+        if now >= self._next_pictures:
+            self._next_pictures = now + BETWEEN_PICTURES
+            await asyncio.to_thread(self._remove_pictures, now)
         await self.write_devices()
         while removed := await self._spool.purge(now - self._config.storage.keep):
             log.info("%d delivered files were kept long enough and are removed", removed)
@@ -56,6 +62,12 @@ class Upkeep:
         """Write down which devices were seen."""
         if changed := self._devices.take_unwritten():
             await self._spool.database.write(lambda connection: write_seen(connection, changed))
+
+    def _remove_pictures(self, now: float) -> None:
+        """Remove the page's large pictures when photos are; the small ones stay."""
+        for path in (self._config.storage.data / "pictures").glob("*-large.jpg"):
+            if path.stat().st_mtime < now - self._config.storage.keep:
+                path.unlink()
 
     async def _tell(self, now: float) -> None:
         failed, paused = await self._spool.database.read(

@@ -1,16 +1,21 @@
 """Who gets in: the password, sessions, forms, names, and what an anonymous sees."""
 
+import asyncio
 import os
 import pty
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
-from shutterpost.web.entry import LIFETIME
+from shutterpost.page_password import PagePassword
+from shutterpost.web.entry import LIFETIME, Entry, TooManyTries
 from tests.conftest import Server, StartServer
-from tests.support import eventually
+from tests.support import eventually, recording
 from tests.web.opened import PASSWORD, opened
 from tests.web.visitor import Visitor, hidden, password_of
 
@@ -118,6 +123,8 @@ def test_forms_that_are_not_ours_change_nothing(server: Server) -> None:
         assert answer.status == status, (token, headers)
     assert visitor.get("/deliveries/retry").status == 405
     assert visitor.post("/deliveries/retry", {"token": own, "more": "x" * 65536}).status == 413
+    chunked = {"Transfer_Encoding": "chunked", "Content_Length": "10"}
+    assert visitor.post("/deliveries/retry", {}, **chunked).status in (400, 413)
     login = {"password": password_of(server), "visit": "another"}
     assert Visitor(server.page).post("/login", login).status == 403
 
@@ -136,6 +143,53 @@ def test_ten_wrong_passwords_shut_an_address_out(tmp_path: Path) -> None:
         assert login(page.visitor("192.168.1.67"), PASSWORD) == 303
         page.now += 301
         assert login(stranger, PASSWORD) == 303
+
+
+def test_many_tries_at_once_are_ten(tmp_path: Path) -> None:
+    async def guess(entry: Entry) -> list[bool | BaseException]:
+        tries = (entry.admit("192.168.1.66", "wrong") for _ in range(50))
+        return await asyncio.gather(*tries, return_exceptions=True)
+
+    with opened(tmp_path) as page:
+        entry = Entry(PagePassword(page.config), "key", lambda: page.now)
+        answers = asyncio.run(guess(entry))
+    assert answers.count(False) == 10
+    assert sum(isinstance(answer, TooManyTries) for answer in answers) == 40
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "\n", "made", "made ", "mypassword", "scrypt", "scrypt abc", "scrypt !!!! ????", "\xff"],
+)
+def test_a_password_file_of_another_making_opens_nothing(server: Server, written: str) -> None:
+    file = server.folder / "data" / "password"
+    visitor = Visitor(server.page)
+    visitor.login(password_of(server))
+    file.write_bytes(written.encode("latin-1"))
+    for password in ("", "mypassword", "abc"):
+        other = Visitor(server.page)
+        other.cookies = dict(visitor.cookies)
+        assert other.get("/").status == 503
+        assert other.post("/login", {"password": password, "visit": ""}).status == 503
+    status, said = shutterpost(server.folder, "password")
+    assert status == 1
+    assert "remove it" in said or "cannot be read" in said
+    server.stop()
+    with pytest.raises(AssertionError, match="data/password"):
+        server.start()
+
+
+def test_logging_out_ends_every_session(server: Server) -> None:
+    visitor = Visitor(server.page)
+    visitor.login(password_of(server))
+    stolen = Visitor(server.page, dict(visitor.cookies))
+    assert stolen.get("/").status == 200
+    visitor.send("/logout")
+    assert stolen.get("/").status == 303
+    server.stop()
+    server.start()
+    stolen.port = server.page
+    assert stolen.get("/").status == 303
 
 
 def test_a_site_that_is_led_here_by_dns_gets_nothing(tmp_path: Path) -> None:
@@ -168,6 +222,42 @@ def test_every_answer_says_what_browsers_may_do(server: Server) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         cached = "no-cache" if path.startswith("/static/") else "no-store"
         assert headers["cache-control"] == cached
+
+
+def test_an_error_of_ours_is_said_safely(tmp_path: Path) -> None:
+    with opened(tmp_path) as page:
+        client = page.owner()
+        client = TestClient(
+            page.app,
+            "http://127.0.0.1:8081",
+            cookies=dict(client.cookies),
+            raise_server_exceptions=False,
+        )
+        (tmp_path / "data" / "shutterpost.db").rename(tmp_path / "gone")  # every read fails
+        answer = client.get("/")
+        assert (answer.status_code, answer.text) == (500, "an error of the server, see its log\n")
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] == "no-store"
+        health = client.get("/healthz")
+        assert (health.status_code, health.text) == (503, "the database does not answer\n")
+
+
+def test_people_who_only_wait_do_not_keep_cameras_out(server: Server) -> None:
+    waiting = [socket.create_connection(("127.0.0.1", server.page)) for _ in range(300)]
+    try:
+        for sock in waiting[::2]:
+            with suppress(OSError):
+                sock.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Le")
+        eventually(lambda: _open_files(server) < 200)
+        assert Visitor(server.page).get("/login").status == 200
+        assert server.ask(recording("email-nx300")).status == 200
+    finally:
+        for sock in waiting:
+            sock.close()
+
+
+def _open_files(server: Server) -> int:
+    return len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
 
 
 def test_the_password_is_shown_by_its_command_and_in_no_log(server: Server) -> None:

@@ -1,5 +1,6 @@
 """Photos, deliveries, cameras and setting up, as HTTP shows them."""
 
+import asyncio
 import http.client
 import io
 import json
@@ -13,8 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from shutterpost.spool.schema import photos
+from shutterpost.web.folders import PAGE_SIZE as FILES
 from shutterpost.web.videos import duration
 from shutterpost.web.views import PAGE_SIZE
 from shutterpost.web.words import size, times, trouble
@@ -84,6 +88,61 @@ def bomb(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def picture(kind: str, side: int = 600, **options: object) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (side, side), "teal").save(data, kind, **options)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
+def test_every_kind_of_picture_is_shown(tmp_path: Path, kind: str) -> None:
+    with opened(tmp_path) as page:
+        page.add(picture(kind), f"A.{kind}")
+        answer = page.owner().get("/photos/1/thumb")
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert Image.open(io.BytesIO(answer.content)).size == (480, 480)
+
+
+def test_a_bomb_is_refused_for_its_pixels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with opened(tmp_path) as page, caplog.at_level("INFO"):
+        page.add(bomb(6000), "A.PNG")
+        page.add(picture("JPEG", 5200, progressive=True), "B.JPG")
+        page.add(picture("JPEG", 5200), "C.JPG")
+        owner = page.owner()
+        kinds = [owner.get(f"/photos/{n}/thumb").headers["content-type"] for n in (1, 2, 3)]
+        assert kinds == ["image/svg+xml", "image/svg+xml", "image/jpeg"]
+    assert "36000000 pixels are too many" in caplog.text
+
+
+def test_a_passing_error_is_no_lasting_one(tmp_path: Path) -> None:
+    with opened(tmp_path) as page:
+        page.add(PHOTO)
+        owner = page.owner()
+        folder = tmp_path / "data" / "pictures"
+        folder.write_text("in the way")
+        assert owner.get("/photos/1/thumb").headers["content-type"] == "image/svg+xml"
+        folder.unlink()
+        assert owner.get("/photos/1/thumb").headers["content-type"] == "image/jpeg"
+        assert [path.name for path in folder.iterdir()] == ["1-thumb.jpg"]
+
+
+def test_no_picture_is_kept_where_photos_need_the_room(tmp_path: Path) -> None:
+    with opened(tmp_path, '[storage]\nmin_free = "1000 TB"') as page:
+        page.add(PHOTO)
+        assert page.owner().get("/photos/1/thumb").headers["content-type"] == "image/svg+xml"
+        assert list((tmp_path / "data" / "pictures").iterdir()) == []
+
+
+def test_a_photo_that_left_the_spool_keeps_its_small_picture(tmp_path: Path) -> None:
+    with opened(tmp_path) as page:
+        page.add(PHOTO)
+        owner = page.owner()
+        owner.get("/photos/1/thumb")
+        purged = update(photos).values(purged=True)
+        asyncio.run(page.spool.database.write(lambda connection: connection.execute(purged)))
+        assert "/photos/1/thumb" in owner.get("/photos/1").text
+
+
 def test_what_cannot_be_shown_is_no_trouble(tmp_path: Path) -> None:
     with opened(tmp_path) as page:
         for number, data in enumerate((b"no photo", PHOTO[:300], bomb(60_000), b""), 1):
@@ -145,7 +204,7 @@ ADDRESSES = (
 @given(
     path=st.sampled_from(ADDRESSES),
     value=st.one_of(
-        st.text(max_size=40),
+        st.text(max_size=300),
         st.integers().map(str),
         st.sampled_from(("..", "%2e%2e%2f", "1e9", "-1", "9" * 30, "\0", "%00", "a" * 20)),
     ),
@@ -268,6 +327,23 @@ def test_deliveries_are_mended(
     assert "there is no delivery 9" in owner.get("/deliveries").text
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
+def test_a_persons_retry_tries_what_is_paused(
+    start_server: StartServer, smarthost: Smarthost, tmp_path: Path
+) -> None:
+    smarthost.stop()
+    smarthost.start(smarthost.port, auth_required=True, auth_require_tls=False)
+    server = start_server(smarthost.config)
+    send(server, photo(tmp_path, "SAM_0001.JPG"))
+    owner = owner_of(server)
+    eventually(lambda: "email is paused" in owner.get("/deliveries").text)
+    smarthost.stop()
+    smarthost.start(smarthost.port)
+    owner.send("/deliveries/1/retry")
+    eventually(lambda: smarthost.inbox.mails)
+    eventually(lambda: "All done." in owner.get("/deliveries").text)
+
+
 def test_setting_up_says_what_is_wrong(server: Server) -> None:
     owner = owner_of(server)
     for path, fields, said in (
@@ -304,6 +380,8 @@ def test_shared_folders(start_server: StartServer, tmp_path: Path) -> None:
     (server.photos / folder / "link.JPG").symlink_to("/etc/passwd")
     (server.photos / folder / "page.html").write_text("<script>alert(1)</script>")
     (server.photos / ("y" * 20)).symlink_to("/etc")
+    (server.photos / "2014-07-Italy-Venice").mkdir()
+    (server.photos / "2014-07-Italy-Venice" / "A.JPG").write_bytes(PHOTO)
     anyone = Visitor(server.page)
     listed = anyone.get(f"/{folder}/")
     assert listed.status == 200
@@ -321,6 +399,9 @@ def test_shared_folders(start_server: StartServer, tmp_path: Path) -> None:
         f"/{'x' * 20}/",
         f"/{'x' * 20}/SAM_0002.JPG",
         f"/{'y' * 20}/passwd",
+        "/2014-07-Italy-Venice/",
+        "/2014-07-Italy-Venice/A.JPG",
+        f"/{folder}/{'a' * 300}",
         f"/{folder}/.hidden",
         f"/{folder}/link.JPG",
         f"/{folder}/..%2f..%2fpassword",
@@ -332,6 +413,23 @@ def test_shared_folders(start_server: StartServer, tmp_path: Path) -> None:
     assert anyone.get("/photos/1").status == 303
     owner = owner_of(server)
     assert f"/{folder}/" in owner.get("/photos/1").text
+
+
+def test_a_long_shared_folder_has_pages(server: Server, tmp_path: Path) -> None:
+    send(server, photo(tmp_path, "SAM_0001.JPG"))
+    [path] = eventually(server.stored)
+    folder = server.photos / Path(path).parent
+    for number in range(FILES):
+        (folder / f"N{number}.JPG").write_bytes(b"")
+    server.stop()
+    server.config.write_text("[web]\nfolders = true\n")
+    server.start()
+    first = Visitor(server.page).get(f"/{folder.name}/").text
+    assert first.count("<tr>") == FILES + 1
+    second = Visitor(server.page).get(f"/{folder.name}/?from={FILES}").text
+    assert second.count("<tr>") == 2
+    assert "Older" in first
+    assert "Older" not in second
 
 
 def test_shared_folders_are_off_unless_asked_for(server: Server, tmp_path: Path) -> None:

@@ -62,7 +62,11 @@ def test_metrics_are_for_this_machine_or_a_token(tmp_path: Path) -> None:
         right = {"Authorization": "Bearer t0ken"}
         assert client.get("/metrics", headers=right).status_code == 200
         assert client.get("/healthz").status_code == 200
-        assert page.visitor("127.0.0.1").get("/metrics").status_code == 200
+        here = page.visitor("127.0.0.1")
+        assert here.get("/metrics").status_code == 200
+        assert page.visitor("::ffff:127.0.0.1").get("/metrics").status_code == 200
+        for name in ("X-Forwarded-For", "Forwarded"):  # a proxy speaks for somebody else
+            assert here.get("/metrics", headers={name: "garbage"}).status_code == 401
 
 
 def test_the_page_can_be_off_and_its_port_can_be_taken(server: Server, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def register(url: str, redirect: str = OUT_OF_BAND) -> App:
         f"{url}/api/v1/apps",
         {"client_name": "Shutterpost", "redirect_uris": redirect, "scopes": SCOPES},
     )
-    return App(url, found["client_id"], found["client_secret"], redirect)
+    client_id, client_secret = _values(url, found, "client_id", "client_secret")
+    return App(url, client_id, client_secret, redirect)
 
 
 def token(app: App, code: str) -> str:
@@ -60,13 +61,21 @@ def token(app: App, code: str) -> str:
             "code": code,
         },
     )
-    return found["access_token"]
+    [access_token] = _values(app.url, found, "access_token")
+    return access_token
 
 
 def write_secret(path: Path, app: App, access_token: str) -> None:
     """Write the secret file, for its owner alone, in the format of Mastodon.py."""
     lines = (access_token, app.url, app.client_id, app.client_secret)
     write_private(path, "".join(f"{line}\n" for line in lines))
+
+
+def _values(url: str, found: dict[str, str], *names: str) -> list[str]:
+    """What must be in an answer. Raises LoginFailed."""
+    if missing := [name for name in names if not found.get(name)]:
+        raise LoginFailed(f"{url} does not say the {missing[0]}")
+    return [found[name] for name in names]
 
 
 def _post(url: str, data: dict[str, str]) -> dict[str, str]:

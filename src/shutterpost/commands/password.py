@@ -21,13 +21,13 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Returns the exit status."""
-    from shutterpost.page_password import PagePassword
+    from shutterpost.page_password import PagePassword, PasswordFileError
 
     password = PagePassword(read_config(options))
     try:
         return _choose(password) if options.set else _show(password)
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+    except PasswordFileError as error:
+        print(error, file=sys.stderr)
         return 1
 
 

@@ -3,6 +3,7 @@
 Each raises ValueError with a sentence that says what the value must be.
 """
 
+import functools
 import ipaddress
 import re
 from collections.abc import Callable
@@ -88,6 +89,14 @@ def boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false, without quotes")
     return value
+
+
+@functools.lru_cache(1024)
+def plain_address(address: str) -> str:
+    """A peer's address; IPv4 as such even on an IPv6 socket. Raises ValueError."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
 
 
 def strings(value: object) -> tuple[str, ...]:

@@ -103,8 +103,14 @@ def history(
     return found
 
 
-def unfinished(connection: Connection, state: str, after: int, limit: int) -> list[Unfinished]:
-    """Deliveries in a state, the oldest first."""
+def unfinished(connection: Connection, state: str, limit: int) -> list[Unfinished]:
+    """Some deliveries in a state, in the order in which they are due."""
+    first = (
+        select(deliveries.c.id)
+        .where(deliveries.c.state == state)
+        .order_by(deliveries.c.due)
+        .limit(limit)
+    )
     rows = connection.execute(
         select(
             deliveries,
@@ -118,12 +124,16 @@ def unfinished(connection: Connection, state: str, after: int, limit: int) -> li
             (photos.c.shipment_id == deliveries.c.shipment_id)
             & or_(deliveries.c.photo_id.is_(None), deliveries.c.photo_id == photos.c.id),
         )
-        .where(deliveries.c.state == state, deliveries.c.id > after)
+        .where(deliveries.c.id.in_(first.scalar_subquery()))
         .group_by(deliveries.c.id)
-        .order_by(deliveries.c.id)
-        .limit(limit)
+        .order_by(deliveries.c.due)
     )
     return [Unfinished(_sent(row), row.sender, row.photo, row.name) for row in rows]
+
+
+def senders(connection: Connection) -> set[str]:
+    """Everyone who ever sent something."""
+    return set(connection.execute(select(shipments.c.sender).distinct()).scalars())
 
 
 def counts(connection: Connection) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import JSON, Connection, Row, case, func, literal, select, update
 
 from shutterpost.spool.deliveries import DROPPED, FAILED, WAITING
 from shutterpost.spool.schema import attempts, deliveries, photos, shipments
@@ -65,26 +65,23 @@ def retry(connection: Connection, delivery_id: int, now: float) -> list[int]:
     ).scalar_one()
     if progress:
         progress = {**progress, "again": True}
-    return _change(
-        connection,
-        delivery_id,
-        state=WAITING,
-        due=now,
-        patient_since=now,
-        finished=None,
-        told=False,
-        progress=progress,
-    )
+    return _change(connection, delivery_id, **_afresh(now), progress=progress)
 
 
 def retry_failed(connection: Connection, now: float) -> list[int]:
     """Have all that failed tried now; returns their shipments."""
-    failed = connection.execute(select(deliveries.c.id).where(deliveries.c.state == FAILED))
-    return [
-        shipment
-        for delivery_id in failed.scalars().all()
-        for shipment in retry(connection, delivery_id, now)
-    ]
+    nothing = literal({}, JSON)
+    again = func.json_set(deliveries.c.progress, "$.again", func.json("true"))
+    changed = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.state == FAILED)
+        .values(
+            **_afresh(now),
+            progress=case((deliveries.c.progress == nothing, nothing), else_=again),
+        )
+        .returning(deliveries.c.shipment_id)
+    )
+    return list(changed.scalars())
 
 
 def drop(connection: Connection, delivery_id: int, now: float) -> list[int]:
@@ -93,6 +90,17 @@ def drop(connection: Connection, delivery_id: int, now: float) -> list[int]:
     if state not in (WAITING, FAILED):
         raise NotPossible(f"delivery {delivery_id} is {state}: there is nothing to drop")
     return _change(connection, delivery_id, state=DROPPED, finished=now)
+
+
+def _afresh(now: float) -> dict[str, Any]:
+    """A delivery that is tried now, as patiently as a new one."""
+    return {
+        "state": WAITING,
+        "due": now,
+        "patient_since": now,
+        "finished": None,
+        "told": False,
+    }
 
 
 def _change(connection: Connection, delivery_id: int, **values: Any) -> list[int]:

@@ -22,3 +22,5 @@ def write_seen(connection: Connection, changed: Sequence[Device]) -> None:
         connection.execute(delete(devices).where(devices.c.client == device.client))
         row = {**asdict(device), "quirks": list(device.quirks)}
         connection.execute(insert(devices).values(row))
+    latest = select(devices.c.client).order_by(devices.c.last_seen.desc()).limit(LIMIT)
+    connection.execute(delete(devices).where(devices.c.client.not_in(latest.scalar_subquery())))

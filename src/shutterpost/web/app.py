@@ -6,11 +6,11 @@ from http import HTTPStatus
 from starlette.applications import Starlette
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from shutterpost.page_password import PagePassword
 from shutterpost.secret import folder_secret
@@ -35,9 +35,9 @@ class _Id(IntegerConvertor):
 register_url_convertor("id", _Id())
 
 
-def application(house: House, password: PagePassword, stopping: asyncio.Event) -> Starlette:
+def application(house: House, password: PagePassword, stopping: asyncio.Event) -> ASGIApp:
     """The page, and what machines ask."""
-    entry = Entry(password, folder_secret(house.config.storage).reveal())
+    entry = Entry(password, folder_secret(house.config.storage).reveal(), house.clock)
     pages = Pages(house, entry)
 
     async def failed(request: Request, error: Exception) -> Response:
@@ -45,24 +45,22 @@ def application(house: House, password: PagePassword, stopping: asyncio.Event) -
         said = NOTHING if error.detail == HTTPStatus.NOT_FOUND.phrase else error.detail
         return await pages.page(request, "error.html", error.status_code, said=said)
 
-    return Starlette(
+    async def broken(request: Request, error: Exception) -> Response:
+        """An error of our own; its traceback goes to the log, and nowhere else."""
+        return PlainTextResponse("an error of the server, see its log\n", 500)
+
+    app = Starlette(
         routes=_routes(house, entry, pages, stopping),
-        middleware=[
-            Middleware(
-                Guard,
-                entry=entry,
-                hosts=house.config.web.hosts,
-                folders=house.config.web.folders,
-            )
-        ],
-        exception_handlers={HTTPException: failed},
+        exception_handlers={HTTPException: failed, Exception: broken},
     )
+    return Guard(app, entry, house.config.web.hosts, house.config.web.folders)
 
 
 def _routes(house: House, entry: Entry, pages: Pages, stopping: asyncio.Event) -> list[BaseRoute]:
     watching = Watching(house.config, house.spool, house.metrics)
     entering = EntryViews(house, entry, pages)
-    photos = PhotoViews(house, pages, Pictures(house.config.storage.data / "pictures"))
+    storage = house.config.storage
+    photos = PhotoViews(house, pages, Pictures(storage.data / "pictures", storage.min_free))
     deliveries = DeliveryViews(house, pages)
     cameras = CameraViews(house, pages)
     setup = SetupViews(house, pages)

@@ -1,8 +1,9 @@
 """Who may see the page: a password, a signed cookie, a token in every form."""
 
-import hashlib
+import asyncio
 import hmac
 import secrets
+from collections.abc import Callable
 
 from itsdangerous import BadData, TimestampSigner
 
@@ -15,17 +16,42 @@ LIFETIME = 30 * 86400
 """Seconds until one has to log in again."""
 
 
-class Entry:
-    """Sessions of people. The key is the folder secret; a new password ends them all."""
+class TooManyTries(Exception):
+    """An address has been wrong too often, and is not listened to for a while."""
 
-    def __init__(self, password: PagePassword, key: str) -> None:
+
+class Entry:
+    """Sessions of people. The key is the folder secret.
+
+    A new password ends them all, and so does whoever logs out.
+    """
+
+    def __init__(self, password: PagePassword, key: str, clock: Callable[[], float]) -> None:
         self._password = password
         self._key = key.encode()
-        self.tries = Tries()
+        self._clock = clock
+        self._tries = Tries()
+        self._turn = asyncio.Semaphore(1)
 
-    def verify(self, candidate: str) -> bool:
-        """Whether this is the password (blocking; use a thread)."""
-        return self._password.current().verify(candidate)
+    async def admit(self, client: str, candidate: str) -> bool:
+        """Whether this is the password, from an address. Raises TooManyTries.
+
+        A try counts before it is looked at, and one is looked at after the other: many at
+        once gain nothing, and cost one thread.
+        """
+        now = self._clock()
+        if self._tries.is_shut_out(client, now):
+            raise TooManyTries
+        self._tries.failed(client, now)
+        async with self._turn:
+            known = await asyncio.to_thread(self._password.current().verify, candidate)
+        if known:
+            self._tries.succeeded(client)
+        return known
+
+    def end_sessions(self) -> None:
+        """End every session (blocking). Raises OSError."""
+        self._password.end_sessions()
 
     def cookie(self) -> str:
         """A new session's cookie."""
@@ -49,6 +75,4 @@ class Entry:
         return hmac.compare_digest(self.token(session).encode(), token.encode("utf-8", "replace"))
 
     def _signer(self) -> TimestampSigner:
-        known = self._password.current()
-        proof = hashlib.sha256(known.shown.encode() if known.shown else known.hash).digest()
-        return TimestampSigner(hmac.digest(self._key, b"cookie" + proof, "sha256"))
+        return TimestampSigner(hmac.digest(self._key, b"cookie" + self._password.proof(), "sha256"))

@@ -1,10 +1,11 @@
 """Shared folders: one sender's photos for whoever knows the folder's 20-character name.
 
-The name is an HMAC that only the secret's owner can make; that is what it is for. Every
-wrong name gets the same answer, and there is no list of folders.
+The name is an HMAC that only the secret's owner can make; that is what it is for. Only
+folders whose name is one are shown, every wrong name gets the same answer, and there is
+no list of folders.
 """
 
-import re
+import asyncio
 from datetime import datetime
 from pathlib import Path
 
@@ -12,12 +13,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from shutterpost.actions.store import folder_of
 from shutterpost.camera.files import media_type
+from shutterpost.secret import folder_secret
+from shutterpost.spool import browse
 from shutterpost.web.house import House
 from shutterpost.web.pages import NOTHING, Pages
 from shutterpost.web.words import size
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{20}")
+PAGE_SIZE = 200
+"""Files on one page."""
+_LOOK_AGAIN = 60.0  # seconds until the senders are asked for anew
 _SHOWN = ("image/jpeg", "image/png", "image/gif", "video/mp4")
 
 
@@ -25,45 +31,68 @@ class FolderViews:
     """One folder's list, and its files."""
 
     def __init__(self, house: House, pages: Pages) -> None:
-        self._photos: Path = house.config.storage.photos
-        instances = {action.instance for action in house.config.actions.values()}
-        self._instances = instances  # their names are chosen by people, and easy to guess
+        self._house = house
+        self._photos = house.config.storage.photos
+        self._secret = folder_secret(house.config.storage)
         self._pages = pages
+        self._names: frozenset[str] = frozenset()
+        self._look_at = 0.0
 
     async def list(self, request: Request) -> Response:
         """The photos of a folder, the newest first."""
-        folder = self._folder(request)
-        found = [
-            (path.name, size(status.st_size), datetime.fromtimestamp(status.st_mtime))
-            for path in folder.iterdir()
-            if _is_shown(path) and (status := path.stat())
-        ]
-        found.sort(key=lambda entry: entry[2], reverse=True)
-        return await self._pages.page(request, "folder.html", files=found)
+        folder = await self._folder(request)
+        found = await asyncio.to_thread(_listed, folder)
+        text = request.query_params.get("from", "0")
+        start = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        return await self._pages.page(
+            request,
+            "folder.html",
+            files=found[start : start + PAGE_SIZE],
+            following=start + PAGE_SIZE if len(found) > start + PAGE_SIZE else None,
+        )
 
     async def file(self, request: Request) -> Response:
         """One file."""
-        path = self._folder(request) / request.path_params["name"]
-        if "/" in request.path_params["name"] or not _is_shown(path):
-            raise _nothing()
-        kind = media_type(path.name, "")
+        folder, name = await self._folder(request), str(request.path_params["name"])
+        if not await asyncio.to_thread(_is_shown, folder, name):
+            raise HTTPException(404, NOTHING)
+        kind = media_type(name, "")
         shown = "inline" if kind in _SHOWN else "attachment"
         return FileResponse(
-            path, media_type=kind, filename=path.name, content_disposition_type=shown
+            folder / name, media_type=kind, filename=name, content_disposition_type=shown
         )
 
-    def _folder(self, request: Request) -> Path:
+    async def _folder(self, request: Request) -> Path:
         name = str(request.path_params["folder"])
+        now = self._house.clock()
+        if name not in self._names and now >= self._look_at:
+            self._look_at = now + _LOOK_AGAIN
+            senders = await self._house.spool.database.read(browse.senders)
+            senders |= set(self._house.config.senders)
+            self._names = frozenset(folder_of(sender, self._secret) for sender in senders)
         folder = self._photos / name
-        known = _NAME.fullmatch(name) and name not in self._instances
-        if not known or folder.is_symlink() or not folder.is_dir():
-            raise _nothing()
+        if name not in self._names or not await asyncio.to_thread(_is_folder, folder):
+            raise HTTPException(404, NOTHING)
         return folder
 
 
-def _is_shown(path: Path) -> bool:
-    return not path.name.startswith(".") and not path.is_symlink() and path.is_file()
+def _listed(folder: Path) -> list[tuple[str, str, datetime]]:
+    """Names, sizes and times of a folder's files."""
+    found = [
+        (path.name, size(status.st_size), datetime.fromtimestamp(status.st_mtime))
+        for path in folder.iterdir()
+        if _is_shown(folder, path.name) and (status := path.stat())
+    ]
+    return sorted(found, key=lambda entry: entry[2], reverse=True)
 
 
-def _nothing() -> HTTPException:
-    return HTTPException(404, NOTHING)
+def _is_folder(folder: Path) -> bool:
+    return folder.is_dir() and not folder.is_symlink()
+
+
+def _is_shown(folder: Path, name: str) -> bool:
+    path = folder / name
+    try:
+        return not name.startswith(".") and path.is_file() and not path.is_symlink()
+    except OSError:  # a name that is too long
+        return False

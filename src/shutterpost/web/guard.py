@@ -1,6 +1,7 @@
 """Around the whole page: by which name it is called, who asks, and what browsers may do."""
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -10,7 +11,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shutterpost.page_password import PasswordFileError
 from shutterpost.web.entry import COOKIE, Entry
+
+log = logging.getLogger(__name__)
 
 FORM_LIMIT = 64 * 1024
 """The most bytes of a form."""
@@ -46,10 +50,13 @@ class Guard:
         if scope["type"] != "http":
             return
         request = Request(scope)
-        scope.setdefault("state", {})["session"] = session = self._entry.session(
-            request.cookies.get(COOKIE)
-        )
-        refused = self._refusal(request, session)
+        state = scope.setdefault("state", {})
+        try:
+            state["session"] = self._entry.session(request.cookies.get(COOKIE))
+            refused = self._refusal(request, state["session"])
+        except PasswordFileError as error:
+            log.error("%s", error)
+            refused = PlainTextResponse("the password cannot be read, see the log\n", 503)
         app = self._app if refused is None else refused
 
         async def guarded(message: Message) -> None:
@@ -70,7 +77,8 @@ class Guard:
             return PlainTextResponse(said, 421)
         if request.method not in ("GET", "HEAD"):
             length = request.headers.get("Content-Length", "")
-            if not length.isdigit() or int(length) > FORM_LIMIT:
+            chunked = "Transfer-Encoding" in request.headers  # counts more than the length
+            if chunked or not length.isdigit() or int(length) > FORM_LIMIT:
                 return PlainTextResponse("the form is too large\n", 413)
             if not _is_same_origin(request):
                 return PlainTextResponse("this form was not ours\n", 403)

@@ -11,6 +11,7 @@ from shutterpost.config.values import Address
 from shutterpost.page_password import PagePassword
 from shutterpost.web.app import application
 from shutterpost.web.house import House
+from shutterpost.web.patience import Protocol
 
 STOP = 1.0
 """Seconds that requests of people have left when the server stops."""
@@ -29,7 +30,7 @@ class Page:
     """Serves people until closed."""
 
     def __init__(self, house: House) -> None:
-        """Raises OSError for a data folder that cannot be used."""
+        """Raises PasswordFileError."""
         password = PagePassword(house.config)
         current = password.current()
         self.new_password = current.shown if current.made_now else ""
@@ -41,6 +42,8 @@ class Page:
             access_log=False,
             lifespan="off",
             ws="none",
+            http=Protocol,
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=int(STOP),
         )
@@ -50,8 +53,11 @@ class Page:
 
     async def open(self, address: Address, inherited: socket.socket | None = None) -> None:
         """Listen and serve there, or on a socket that was opened for us. Raises OSError."""
-        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        listener = inherited or socket.create_server((address.host, address.port), family=family)
+        listener = inherited or socket.create_server(
+            (address.host, address.port),
+            family=socket.AF_INET6 if ":" in address.host else socket.AF_INET,
+            dualstack_ipv6=address.host == "::",
+        )
         host, port = listener.getsockname()[:2]
         self.address = Address(host, port)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))

@@ -76,6 +76,12 @@ class Pages:
         return RedirectResponse(path, 303)
 
 
+def scheme(request: Request) -> str:
+    """http, or https where a reverse proxy says that it spoke so with the browser."""
+    said = request.headers.get("X-Forwarded-Proto", request.url.scheme)
+    return "https" if said == "https" else "http"
+
+
 def _is_refresh(request: Request) -> bool:
     """Whether an open page asks again by itself; messages are for a person who comes."""
     return "X-Refresh" in request.headers

@@ -20,7 +20,7 @@ from shutterpost.config.fitting import is_safe
 from shutterpost.config.values import Secret, folder_name, mail_address, url
 from shutterpost.hosts import FORMATS, own_address, wanted
 from shutterpost.web.house import House
-from shutterpost.web.pages import Pages
+from shutterpost.web.pages import Pages, scheme
 
 RECENT = 900.0
 """Seconds in which a step of a camera counts as its latest."""
@@ -33,6 +33,7 @@ class SetupViews:
     def __init__(self, house: House, pages: Pages) -> None:
         self._house = house
         self._pages = pages
+        self._turn = asyncio.Semaphore(1)  # tests and logins wait for others, in a thread
         self._logins: OrderedDict[str, tuple[object, str]] = OrderedDict()
 
     async def show(self, request: Request) -> Response:
@@ -80,7 +81,8 @@ class SetupViews:
             to = mail_address(form.get("to", "").strip())
             if not to:
                 raise ValueError("give an address")
-            await asyncio.to_thread(self._send_mail, to)
+            async with self._turn:
+                await asyncio.to_thread(self._send_mail, to)
         except (ValueError, DeliveryError) as error:
             return self._pages.back(request, "/setup", f"The mail did not go out: {error}")
         return self._pages.back(request, "/setup", f"A mail is on its way to {to}.")
@@ -92,7 +94,8 @@ class SetupViews:
         try:
             if to not in SITES and not mail_address(to):
                 raise ValueError("give an address or a site")
-            await asyncio.to_thread(self._send_photo, to)
+            async with self._turn:
+                await asyncio.to_thread(self._send_photo, to)
         except (ValueError, OSError, _not_sent()) as error:
             return self._pages.back(request, "/setup", f"The photo was not taken: {error}")
         return self._pages.back(request, "/", f"A photo for {to} has arrived as from a camera.")
@@ -109,8 +112,9 @@ class SetupViews:
                 raise ValueError("give your server as https://photog.social")
             if instance:
                 folder_name(instance)
-            back = f"{request.url.scheme}://{request.headers['Host']}/setup/mastodon/back"
-            app = await asyncio.to_thread(register, server, back)
+            back = f"{scheme(request)}://{request.headers['Host']}/setup/mastodon/back"
+            async with self._turn:
+                app = await asyncio.to_thread(register, server, back)
         except (ValueError, LoginFailed) as error:
             return self._pages.back(request, "/setup", f"Not connected: {error}")
         state = secrets.token_urlsafe(16)
@@ -141,19 +145,26 @@ class SetupViews:
         app, instance = found
         assert isinstance(app, App)
         try:
-            access = await asyncio.to_thread(token, app, request.query_params.get("code", ""))
+            async with self._turn:
+                access = await asyncio.to_thread(token, app, request.query_params.get("code", ""))
         except LoginFailed as error:
             return self._pages.back(request, "/setup", f"Not connected: {error}")
         suffix = f"-{instance}" if instance else ""
         path = self._house.config.storage.data / f"mastodon{suffix}.secret"
-        await asyncio.to_thread(write_secret, path, app, access)
+        try:
+            await asyncio.to_thread(write_secret, path, app, access)
+        except OSError as error:
+            said = f"Connected until the next start only: {path}: {error.strerror}"
+        else:
+            said = ""
         known = self._house.config.mastodon
         settings = dataclasses.replace(
             known.get(instance, known[""]), url=app.url, token=Secret(access)
         )
         name = f"mastodon.{instance}" if instance else "mastodon"
         self._house.couriers.replace(name, Mastodon(settings))
-        return self._pages.back(request, "/setup", self._connected(app.url, name, instance))
+        said = said or self._connected(app.url, name, instance)
+        return self._pages.back(request, "/setup", said)
 
     def _connected(self, server: str, name: str, instance: str) -> str:
         """What is still to be done."""
@@ -185,7 +196,7 @@ class SetupViews:
         sender = next((name for name in senders if "@" in name or to in SITES), "me@example.org")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "SAM_TEST.JPG"
-            path.write_bytes(_test_picture(f"{self._house.clock():.0f}"))
+            path.write_bytes(_test_picture(secrets.token_hex(4)))
             text = "A test from Shutterpost's page~a card with a number on it"
             password = self._house.config.accounts.get(sender.lower())
             shot = Shot([path], sender, [to], text, password.password.reveal() if password else "")

@@ -17,15 +17,15 @@ from shutterpost.spool.browse import Card
 from shutterpost.spool.deliveries import FAILED, WAITING
 from shutterpost.spool.pauses import paused
 from shutterpost.web import videos
-from shutterpost.web.entry import COOKIE, LIFETIME, VISIT, Entry
+from shutterpost.web.entry import COOKIE, LIFETIME, VISIT, Entry, TooManyTries
 from shutterpost.web.house import House
-from shutterpost.web.pages import FOLDER, Pages
+from shutterpost.web.pages import FOLDER, Pages, scheme
 from shutterpost.web.pictures import SIZES, Pictures
 
 PAGE_SIZE = 48
 """Photos on one page."""
 LIST_SIZE = 100
-"""Deliveries on one page."""
+"""Deliveries of each kind on one page."""
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
@@ -45,16 +45,16 @@ class EntryViews:
 
     async def login(self, request: Request) -> Response:
         """Take the password; ten wrong ones in a minute shut an address out."""
-        client = request.client.host if request.client else ""
-        now = self._house.clock()
-        if self._entry.tries.is_shut_out(client, now):
-            said = "Too many wrong passwords: try again in five minutes."
-            return await self._form(request, 429, said)
         form = await request.form(max_files=0, max_fields=10)
         if not self._entry.owns(request.cookies.get(VISIT, ""), str(form.get("visit", ""))):
             return await self._form(request, 403, "This page was too old: try again.")
-        if not await asyncio.to_thread(self._entry.verify, str(form.get("password", ""))):
-            self._entry.tries.failed(client, now)
+        client = request.client.host if request.client else ""
+        try:
+            known = await self._entry.admit(client, str(form.get("password", "")))
+        except TooManyTries:
+            said = "Too many wrong passwords: try again in five minutes."
+            return await self._form(request, 429, said)
+        if not known:
             said = "That is not the password. `shutterpost password` shows it."
             return await self._form(request, 403, said)
         answer = RedirectResponse("/", 303)
@@ -64,7 +64,7 @@ class EntryViews:
             max_age=LIFETIME,
             httponly=True,
             samesite="strict",
-            secure=request.url.scheme == "https",
+            secure=scheme(request) == "https",
         )
         answer.delete_cookie(VISIT, path="/login", httponly=True, samesite="strict")
         return answer
@@ -79,8 +79,9 @@ class EntryViews:
         return answer
 
     async def logout(self, request: Request) -> Response:
-        """Forget the cookie."""
+        """End the session, and every other one of the owner's."""
         await self._pages.form(request)
+        await asyncio.to_thread(self._entry.end_sessions)
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return answer
@@ -129,7 +130,7 @@ class PhotoViews:
             history=history,
             folder=self._shared_folder(card),
             details=await self._pictures.details(card),
-            shown=await self._pictures.picture(card, "large") is not None,
+            shown=await self._pictures.largest(card),
         )
 
     async def picture(self, request: Request) -> Response:
@@ -184,7 +185,7 @@ class DeliveryViews:
 
     async def list(self, request: Request) -> Response:
         """Failed and waiting deliveries, and paused actions."""
-        return await self._pages.page(request, "deliveries.html", **await self._found(request))
+        return await self._pages.page(request, "deliveries.html", **await self._found())
 
     async def retry(self, request: Request) -> Response:
         """Try one now, from the list or from its photo's page."""
@@ -227,26 +228,19 @@ class DeliveryViews:
             )
         except queue.NotPossible as error:
             return f"{error}."
-        self._house.couriers.wake()
-        for shipment in changed:
-            self._house.live.shipment(shipment)
+        self._house.couriers.try_paused()
+        if changed:  # whoever watches looks at everything anew
+            self._house.live.shipment(changed[0])
         return ""
 
-    async def _found(self, request: Request) -> dict[str, Any]:
-        after = {
-            state: _number(request.query_params.get(state)) or 0 for state in (FAILED, WAITING)
-        }
-
+    async def _found(self) -> dict[str, Any]:
         def read(connection: Connection) -> dict[str, Any]:
-            lists = {
-                state: browse.unfinished(connection, state, after[state], LIST_SIZE + 1)
-                for state in (FAILED, WAITING)
-            }
+            numbers = browse.counts(connection)
             return {
-                "failed_list": lists[FAILED][:LIST_SIZE],
-                "more_failed": len(lists[FAILED]) > LIST_SIZE,
-                "waiting_list": lists[WAITING][:LIST_SIZE],
-                "more_waiting": len(lists[WAITING]) > LIST_SIZE,
+                "failed_list": browse.unfinished(connection, FAILED, LIST_SIZE),
+                "more_failed": max(0, numbers[FAILED] - LIST_SIZE),
+                "waiting_list": browse.unfinished(connection, WAITING, LIST_SIZE),
+                "more_waiting": max(0, numbers[WAITING] - LIST_SIZE),
                 "paused": paused(connection),
             }
 

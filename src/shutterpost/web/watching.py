@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+import logging
 import time
 from collections.abc import Iterator
 
@@ -19,10 +20,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from shutterpost.config import Config
+from shutterpost.config.values import plain_address
 from shutterpost.metrics import BUCKETS, Metrics
 from shutterpost.spool import Spool
 from shutterpost.spool.deliveries import FAILED, WAITING
-from shutterpost.spool.schema import deliveries
+from shutterpost.spool.schema import deliveries, version
+
+log = logging.getLogger(__name__)
+
+_FORWARDED = {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via"}
 
 
 class Watching:
@@ -36,9 +42,12 @@ class Watching:
     async def health(self, request: Request) -> Response:
         """200 while the database answers."""
         try:
-            await self._spool.database.read(lambda connection: connection.execute(select(1)).one())
-        except Exception as error:
-            return PlainTextResponse(f"the database does not answer: {error}\n", 503)
+            await self._spool.database.read(
+                lambda connection: connection.execute(select(version)).one()
+            )
+        except Exception:
+            log.exception("the database does not answer")
+            return PlainTextResponse("the database does not answer\n", 503)
         return PlainTextResponse("ok\n")
 
     async def metrics(self, request: Request) -> Response:
@@ -51,8 +60,10 @@ class Watching:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     def _may_read(self, request: Request) -> bool:
-        if request.client and ipaddress.ip_address(request.client.host).is_loopback:
-            return True
+        if request.client and not _FORWARDED & set(request.headers.keys()):
+            client = ipaddress.ip_address(plain_address(request.client.host))
+            if client.is_loopback:
+                return True
         sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
         wanted = self._token.reveal()
         return bool(wanted) and hmac.compare_digest(sent.encode(), wanted.encode())
