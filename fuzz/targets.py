@@ -8,14 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import dns.flags
+import dns.message
+
 from shutterpost.camera import crypt, sns
 from shutterpost.camera.email import read_message
 from shutterpost.camera.files import media_type, safe_name
+from shutterpost.camera.models import HOSTS
 from shutterpost.quirks import QUIRKS
 from shutterpost.wire.body import ChunkedBody
+from shutterpost.wire.dns import Answer, Responder
 from shutterpost.wire.http import HeadReader, Refused, Request
 from shutterpost.wire.multipart import Data, Multipart, Part, PartEnd
 
+_RESPONDERS = (Responder(HOSTS, False), Responder(HOSTS, True))
 _BOUNDARY = b"---------------------------7d93b9550d4a"
 
 
@@ -71,6 +77,16 @@ def names(data: bytes) -> None:
     assert "\n" not in media_type(safe, said)
 
 
+def questions(data: bytes) -> None:
+    """DNS messages: silence, or an answer that is not much longer, and readable."""
+    for responder in _RESPONDERS:
+        found = responder.respond(data, "192.0.2.1")
+        if isinstance(found, Answer):
+            assert dns.message.from_wire(found.wire).flags & dns.flags.QR
+            assert len(found.wire) <= len(data) + 60
+            assert found == responder.respond(data, "192.0.2.1")
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "http": http,
     "chunked": chunked,
@@ -79,11 +95,16 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "social": social,
     "credentials": credentials,
     "names": names,
+    "questions": questions,
 }
 
 
 def seeds(name: str, recordings: Path) -> Iterator[bytes]:
     """Inputs to begin with: the recordings, or what a target reads of them."""
+    if name == "questions":
+        for number, host in enumerate(HOSTS):
+            yield dns.message.make_query(host, "A", use_edns=bool(number % 2)).to_wire()
+        return
     for path in recordings.glob("*.http"):
         raw = path.read_bytes()
         body = raw.partition(b"\r\n\r\n")[2]
