@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from shutterpost.config.values import PRIVATE, Address
-from shutterpost.connection import Body
+from shutterpost.connection import FAREWELL_LIMIT, Body
 from shutterpost.doors import Answer, CameraDoor
 from shutterpost.quirks import Sightings
 from shutterpost.wire.http import Request
@@ -128,19 +129,36 @@ def test_a_request_that_is_being_answered_keeps_its_place(open_door: Open) -> No
         sock.close()
 
 
-def test_a_client_that_got_its_answer_and_does_not_close_is_the_first_to_go(
-    open_door: Open,
-) -> None:
-    door = open_door(swallow, limit=2)
+def test_a_client_that_got_its_answer_and_does_not_close_takes_no_place(open_door: Open) -> None:
+    door = open_door(swallow, limit=1)
     answered = door.connect(GET)
     assert receive(answered).status == 200
     waiting = door.connect(b"PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx")
-    eventually(lambda: len(door.door._connections) == 2)
-    assert ask(door.port, GET).status == 200
+    eventually(lambda: len(door.door._connections) == 1)
     waiting.sendall(b"y")
     assert receive(waiting).body == b"2"
     answered.close()
     waiting.close()
+
+
+def test_of_those_who_do_not_close_the_first_have_to_leave(open_door: Open) -> None:
+    door = open_door(swallow)
+    answered = [door.connect(GET) for _ in range(FAREWELL_LIMIT + 10)]
+    for sock in answered:
+        assert receive(sock).status == 200
+    assert len(door.door._farewells) == FAREWELL_LIMIT
+    for sock in answered:
+        sock.close()
+    eventually(lambda: len(door.door._farewells) == 0)
+
+
+def test_what_comes_after_a_whole_request_does_not_cost_the_reply(open_door: Open) -> None:
+    door = open_door(swallow)
+    with door.connect(GET) as sock:
+        assert select.select([sock], [], [], 20)[0]  # the reply is there, and unread
+        for _ in range(3):
+            sock.sendall(b"\r\n" * 1000)
+        assert receive(sock).status == 200
 
 
 def test_our_own_error_is_told_to_the_camera_without_its_cause(

@@ -15,6 +15,10 @@ DRAIN_LIMIT = 64 * 1024 * 1024
 DRAIN_TIMEOUT = 30.0
 """Seconds a client has to close after its reply."""
 
+FAREWELL_LIMIT = 300
+"""The most answered connections that wait for their clients to close."""
+
+_LOOK = 0.05  # seconds between two looks at them
 _HEAD_READ = 16 * 1024
 _BODY_READ = 256 * 1024
 _TURN = 8 * 1024 * 1024  # bytes that a thread takes from one body before it serves another
@@ -151,16 +155,34 @@ class Connection:
         except OSError as error:
             raise Disconnected(error.strerror) from None
 
-    async def finish(self) -> None:
-        """Close so that what was sent arrives: no reset while the client is still sending."""
-        drained = 0
-        with suppress(TimeoutError, OSError, Disconnected):
+    def end_sending(self) -> None:
+        """The client has the whole reply to come, and nothing after it."""
+        with suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
+
+    def has_left(self) -> bool:
+        """Whether the client has closed its side too; what it sends meanwhile is dropped."""
+        try:
+            return not self._sock.recv(_BODY_READ)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    async def finish(self) -> None:
+        """Have the reply arrive though the client is still sending: read on, without a reset."""
+        drained = 0
+        limit = asyncio.get_running_loop().call_later(DRAIN_TIMEOUT, self.evict)
+        self.end_sending()
+        try:
             self._wake_when(1)
-            async with asyncio.timeout(DRAIN_TIMEOUT):
-                while drained < DRAIN_LIMIT and (data := await self._read(_BODY_READ)):
-                    drained += len(data)
-                    await asyncio.sleep(0)  # a client that never pauses is not alone here
+            while drained < DRAIN_LIMIT and (data := await self._read(_BODY_READ)):
+                drained += len(data)
+                await asyncio.sleep(0)  # a client that never pauses is not alone here
+        except (OSError, Disconnected):
+            pass  # it is gone, which is what was waited for
+        finally:
+            limit.cancel()
 
     def close(self) -> None:
         """Let go of the socket."""
@@ -184,3 +206,48 @@ class Connection:
         if size != self._wake_at:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
             self._wake_at = size
+
+
+class Farewells:
+    """Connections whose whole request was answered, until their clients have left.
+
+    Closing at once could reset the connection under a reply that is still on its way, if
+    the client sends as much as a line end more. They are looked at now and then, all
+    together, which costs less than waiting for each.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[Connection, float] = {}
+        self._looking: asyncio.TimerHandle | None = None
+
+    def __contains__(self, connection: Connection) -> bool:
+        return connection in self._waiting
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, connection: Connection) -> None:
+        """Let a client leave. When too many are leaving, the first has to be gone."""
+        connection.end_sending()
+        self._waiting[connection] = time.monotonic() + DRAIN_TIMEOUT
+        if len(self._waiting) > FAREWELL_LIMIT:
+            self._close(next(iter(self._waiting)))
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(_LOOK, self._look)
+
+    def close(self) -> None:
+        """Wait for nobody."""
+        for connection in list(self._waiting):
+            self._close(connection)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for connection, until in list(self._waiting.items()):
+            if connection.has_left() or now >= until:
+                self._close(connection)
+        loop = asyncio.get_running_loop()
+        self._looking = loop.call_later(_LOOK, self._look) if self._waiting else None
+
+    def _close(self, connection: Connection) -> None:
+        del self._waiting[connection]
+        connection.close()

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from shutterpost import faults
 from shutterpost.camera import replies
 from shutterpost.config.values import Address, Network, plain_address
-from shutterpost.connection import Body, Connection, Disconnected
+from shutterpost.connection import Body, Connection, Disconnected, Farewells
 from shutterpost.wire.http import HeadReader, Refused, Request
 from shutterpost.wire.reply import Reply
 from shutterpost.wire.text import one_line
@@ -36,7 +36,7 @@ _BACKLOG = 512
 _PAUSE = 0.1  # seconds without accepting when no descriptor is left
 _KNOWN_ADDRESSES = 1024
 _SHOWN_LIMIT = 200  # bytes of what a client says that go into a line of the log
-_OTHER_FILES = 300  # descriptors for the database, deliveries and the page
+_OTHER_FILES = 500  # descriptors for farewells, the database, deliveries and the page
 
 _SESSION_KEY = re.compile("[0-9a-f]{32}")
 
@@ -65,6 +65,7 @@ class CameraDoor:
         self._head_timeout = head_timeout
         self._limit = limit
         self._connections: set[Connection] = set()
+        self._farewells = Farewells()
         self._listener: socket.socket | None = None
         self._paused: asyncio.TimerHandle | None = None
 
@@ -100,6 +101,7 @@ class CameraDoor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._farewells.close()
 
     def _accept(self, listener: socket.socket) -> None:
         """Take in everybody who waits before the door."""
@@ -151,6 +153,9 @@ class CameraDoor:
                 await connection.send(reply)
                 faults.point("replied")
                 connection.replied = True
+                if connection.request_complete:
+                    self._farewells.add(connection)
+                    return
                 await connection.finish()
         except Disconnected as error:
             log.info("%s: gone before its reply: %s", connection.client, error)
@@ -161,7 +166,8 @@ class CameraDoor:
                 log.warning("%s: closed to make room for another", connection.client)
         finally:
             self._connections.discard(connection)
-            connection.close()
+            if connection not in self._farewells:
+                connection.close()
 
     async def _exchange(self, connection: Connection) -> bytes | None:
         """Read a request and have it answered; None if the client said nothing."""

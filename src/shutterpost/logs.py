@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 from typing import Any
 
 FORMATS = ("text", "json")
@@ -36,6 +37,18 @@ class Steps(logging.LoggerAdapter[logging.Logger]):
 class _Text(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(shipment)s%(message)s")
+        self._second = 0
+        self._shown = ""
+
+    def formatTime(  # noqa: N802 (logging calls it so)
+        self, record: logging.LogRecord, datefmt: str | None = None
+    ) -> str:
+        """The local time; its second is written once for all lines of that second."""
+        second = int(record.created)
+        if second != self._second:
+            local = time.localtime(second)
+            self._second, self._shown = second, time.strftime("%Y-%m-%d %H:%M:%S", local)
+        return f"{self._shown},{int(record.msecs):03}"
 
     def format(self, record: logging.LogRecord) -> str:
         number = getattr(record, "shipment", None)
