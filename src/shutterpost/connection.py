@@ -56,7 +56,9 @@ class Body:
         for megabytes, not for every piece. Raises Refused if the body is cut short.
         """
         async for data in self._arriving():
-            yield await in_thread(self._take, data, take)
+            taken = await in_thread(self._take, data, take)
+            del data  # a thousand slow cameras wait here, and need not hold it
+            yield taken
 
     def _take(self, data: bytes, take: Callable[[bytes], None]) -> int:
         taken = 0
@@ -78,6 +80,7 @@ class Body:
         while True:
             if data:
                 yield data
+            data = b""
             self.quirks |= framing.quirks
             if framing.complete:
                 self._connection.request_complete = True
