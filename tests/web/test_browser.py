@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from tests.conftest import Server, Smarthost, StartServer
 from tests.far_ends import FakeMastodon
-from tests.support import DEADLINE, need
+from tests.support import DEADLINE, eventually, need
 from tests.web.visitor import landscape, password_of, photo, send
 
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
@@ -312,7 +312,6 @@ PAGES = {
     "cameras": "/cameras",
     "setup": "/setup?camera=NX300",
     "error": "/photos/4711",
-    "login": "/login",
 }
 
 
@@ -325,6 +324,8 @@ def test_every_page_is_accessible_and_is_shown(
     SCREENS.mkdir(parents=True, exist_ok=True)
     faults: list[str] = []
     base = f"http://127.0.0.1:{lived_in.page}"
+    [folder] = {path.partition("/")[0] for path in eventually(lived_in.stored)}
+    pages = {"login": "/login", **PAGES, "folder": f"/{folder}/"}
     for width, (wide, high) in WIDTHS.items():
         for scheme in ("light", "dark"):
             context = chromium.new_context(
@@ -333,7 +334,7 @@ def test_every_page_is_accessible_and_is_shown(
                 bypass_csp=True,  # for axe alone; the other tests keep to the policy
             )
             page = context.new_page()
-            for name, path in [("login", "/login"), *PAGES.items()][: len(PAGES)]:
+            for name, path in pages.items():
                 if name == "photos":
                     page.get_by_label("Password").fill(password_of(lived_in))
                     page.keyboard.press("Enter")

@@ -166,7 +166,11 @@ def test_a_password_file_of_another_making_opens_nothing(server: Server, written
     visitor = Visitor(server.page)
     visitor.login(password_of(server))
     file.write_bytes(written.encode("latin-1"))
+    stranger = Visitor(server.page)
+    stranger.cookies["shutterpost-visit"] = "mine"
     for password in ("", "mypassword", "abc"):
+        visit = hidden(stranger.get("/login").text, "visit")
+        assert stranger.post("/login", {"password": password, "visit": visit}).status == 503
         other = Visitor(server.page)
         other.cookies = dict(visitor.cookies)
         assert other.get("/").status == 503

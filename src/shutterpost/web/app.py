@@ -12,12 +12,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from shutterpost.page_password import PagePassword
+from shutterpost.page_password import PagePassword, PasswordFileError
 from shutterpost.secret import folder_secret
 from shutterpost.web.entry import Entry
 from shutterpost.web.events import EventViews
 from shutterpost.web.folders import FolderViews
-from shutterpost.web.guard import Guard
+from shutterpost.web.guard import Guard, no_password
 from shutterpost.web.house import House
 from shutterpost.web.pages import FOLDER, NOTHING, Pages
 from shutterpost.web.pictures import Pictures
@@ -49,9 +49,17 @@ def application(house: House, password: PagePassword, stopping: asyncio.Event) -
         """An error of our own; its traceback goes to the log, and nowhere else."""
         return PlainTextResponse("an error of the server, see its log\n", 500)
 
+    async def unreadable(request: Request, error: Exception) -> Response:
+        assert isinstance(error, PasswordFileError)
+        return no_password(error)
+
     app = Starlette(
         routes=_routes(house, entry, pages, stopping),
-        exception_handlers={HTTPException: failed, Exception: broken},
+        exception_handlers={
+            HTTPException: failed,
+            PasswordFileError: unreadable,
+            Exception: broken,
+        },
     )
     return Guard(app, entry, house.config.web.hosts, house.config.web.folders)
 

@@ -55,8 +55,7 @@ class Guard:
             state["session"] = self._entry.session(request.cookies.get(COOKIE))
             refused = self._refusal(request, state["session"])
         except PasswordFileError as error:
-            log.error("%s", error)
-            refused = PlainTextResponse("the password cannot be read, see the log\n", 503)
+            refused = no_password(error)
         app = self._app if refused is None else refused
 
         async def guarded(message: Message) -> None:
@@ -107,6 +106,12 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def no_password(error: PasswordFileError) -> Response:
+    """What a visitor is told while the password cannot be read."""
+    log.error("%s", error)
+    return PlainTextResponse("the password cannot be read, see the log\n", 503)
 
 
 def _is_same_origin(request: Request) -> bool:
