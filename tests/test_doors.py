@@ -152,6 +152,22 @@ def test_of_those_who_do_not_close_the_first_have_to_leave(open_door: Open) -> N
     eventually(lambda: len(door.door._farewells) == 0)
 
 
+def test_many_tiny_chunks_are_taken_together(open_door: Open) -> None:
+    taken: list[bytes] = []
+
+    async def pour(request: Request, body: Body, client: str) -> Reply:
+        sizes = [size async for size in body.pour(taken.append)]
+        return Reply(200, b"%d" % sum(sizes))
+
+    door = open_door(pour)
+    chunked = b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"".join(b"1\r\n%c\r\n" % (97 + n % 26) for n in range(100_000))
+    answer = ask(door.port, chunked + chunks + b"0\r\n\r\n")
+    assert answer.body == b"100000"
+    assert b"".join(taken) == bytes(97 + n % 26 for n in range(100_000))
+    assert len(taken) < 5000
+
+
 def test_what_comes_after_a_whole_request_does_not_cost_the_reply(open_door: Open) -> None:
     door = open_door(swallow)
     with door.connect(GET) as sock:

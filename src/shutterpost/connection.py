@@ -45,9 +45,8 @@ class Body:
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         async for data in self._arriving():
-            pieces = list(self._framing.feed(data))
-            if pieces:
-                yield pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if piece := self._content(data):
+                yield piece
 
     async def pour(self, take: Callable[[bytes], None]) -> AsyncIterator[int]:
         """Have a thread `take` the body's pieces; yields how many bytes it took each time.
@@ -63,13 +62,18 @@ class Body:
     def _take(self, data: bytes, take: Callable[[bytes], None]) -> int:
         taken = 0
         while data:
-            for piece in self._framing.feed(data):
+            if piece := self._content(data):
                 take(piece)
                 taken += len(piece)
             if self._framing.complete or taken >= _TURN:
                 break
             data = self._connection.read_now()
         return taken
+
+    def _content(self, data: bytes) -> bytes:
+        """The body's bytes in what arrived, joined: chunks may be of one byte each."""
+        pieces = list(self._framing.feed(data))
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _arriving(self) -> AsyncIterator[bytes]:
         """What arrives, until the framing says that the body is complete."""
