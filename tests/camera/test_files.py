@@ -40,6 +40,8 @@ def test_any_name_becomes_one_that_is_safe_and_stays_so(name: str) -> None:
 
 
 def test_a_long_name_keeps_its_suffix() -> None:
+    hidden = safe_name("[" + "\0" * 106 + "." * 41 + ">" + "." * 50 + "\0" * 12)
+    assert hidden == safe_name(hidden)
     assert safe_name("사" * 300 + ".JPG").endswith("사.JPG")
 
 

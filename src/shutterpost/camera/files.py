@@ -30,8 +30,15 @@ def safe_name(name: str) -> str:
     """The last component of `name`, fit to be a file's name on any system.
 
     Letters of any script, spaces and punctuation stay; what is left of a name that
-    holds nothing else is `photo`.
+    holds nothing else is `photo`. A safe name is its own safe name.
     """
+    safe = _cut(name)
+    while (again := _cut(safe)) != safe:  # what was cut off may have been hiding a suffix
+        safe = again
+    return safe
+
+
+def _cut(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     cleaned = _UNSAFE.sub("_", last).strip(" .")
     stem, dot, suffix = cleaned.rpartition(".")
