@@ -55,7 +55,7 @@ def _cells(result: Result) -> tuple[str, ...]:
         result.theirs,
         result.figure,
         result.goal,
-        "" if result.goal == "none" else "reached" if result.reached else "missed",
+        "reached" if result.reached else "missed",
     )
 
 

@@ -39,7 +39,7 @@ def faster(work: str, against: str, rates: tuple[float, float], unit: str, goal:
         f"{ours:,.0f} {unit}",
         f"{theirs:,.0f} {unit}",
         f"{ours / theirs:.2f}",
-        f"at least {goal}" if goal else "none",
+        f"at least {goal}",
         ours / theirs >= goal,
     )
 

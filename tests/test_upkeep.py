@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,8 @@ class House:
         config = dataclasses.replace(
             load(None, {}), email=email, notify=Notify("owner@example.org")
         )
+        storage = dataclasses.replace(config.storage, data=folder)
+        config = dataclasses.replace(config, storage=storage)
         self.config: Config = config
         self.spool = Spool(folder)
         self.spool.open()
@@ -83,6 +86,18 @@ def test_failures_are_told_once_at_most_every_hour_with_the_list(
     assert "third trouble" in texts(smarthost)[1]
     assert "first trouble" not in texts(smarthost)[1]
     assert len(smarthost.inbox.mails) == 2
+
+
+def test_large_pictures_leave_with_their_photos(house: House) -> None:
+    pictures = house.config.storage.data / "pictures"
+    pictures.mkdir()
+    keep = house.config.storage.keep
+    house.now = 10 * keep
+    for name, age in (("1-large.jpg", 1), ("1-thumb.jpg", 1), ("2-large.jpg", -1)):
+        (pictures / name).touch()
+        os.utime(pictures / name, (0, house.now - keep - age))
+    house.round()
+    assert {path.name for path in pictures.iterdir()} == {"1-thumb.jpg", "2-large.jpg"}
 
 
 def test_an_action_that_is_paused_for_an_hour_is_told(house: House, smarthost: Smarthost) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import io
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -342,6 +343,24 @@ def test_a_persons_retry_tries_what_is_paused(
     owner.send("/deliveries/1/retry")
     eventually(lambda: smarthost.inbox.mails)
     eventually(lambda: "All done." in owner.get("/deliveries").text)
+
+
+def test_the_steps_are_those_of_the_chosen_camera(tmp_path: Path) -> None:
+    with opened(tmp_path) as page:
+        page.devices.asked("192.168.1.4", "www.msn.com")  # nobody knows what it is
+        page.devices.checked("192.168.1.5", "www.msn.com", "Mozilla/5.0 (SAMSUNG WB35F)")
+        page.devices.uploaded("192.168.1.6", model="NX300")
+        owner = page.owner()
+
+        def steps(camera: str) -> list[str]:
+            text = owner.get(f"/setup?camera={camera}").text
+            return re.findall(r'id="step-(\w+)" class="done"', text)
+
+        assert steps("") == ["dns", "check", "upload"]
+        assert steps("NX300") == ["dns", "upload"]
+        assert steps("WB35F") == ["dns", "check"]
+        page.now += 901
+        assert steps("") == []
 
 
 def test_setting_up_says_what_is_wrong(server: Server) -> None:

@@ -50,7 +50,7 @@ class Entry:
         return known
 
     def end_sessions(self) -> None:
-        """End every session (blocking). Raises OSError."""
+        """End every session (blocking). Raises PasswordFileError."""
         self._password.end_sessions()
 
     def cookie(self) -> str:

@@ -53,18 +53,20 @@ class SetupViews:
             names=names.names,
             port=self._house.camera_port,
             formats={name: (write.__doc__, write(names)) for name, write in FORMATS.items()},
-            steps=self._steps(),
+            steps=self._steps(model),
             dns=self._house.config.dns.listen is not None,
             mail=self._house.config.email.host,
             sites=[site.name for site in SITES.values() if not site.oauth],
             instances=[name for name in self._house.config.mastodon if name],
         )
 
-    def _steps(self) -> dict[str, str]:
-        """Which device took each step lately, if any did."""
-        now = self._house.clock()
+    def _steps(self, model: Model | None) -> dict[str, str]:
+        """Which device took each step lately, if any did; not one that is another model."""
+        now, devices = self._house.clock(), self._house.devices
         found = {"dns": "", "check": "", "upload": ""}
-        for device in reversed(self._house.devices.all()):
+        for device in reversed(devices.all()):
+            if model and devices.name_of(device.client) not in (model.name, device.client):
+                continue
             for step, when in (
                 ("dns", device.last_dns),
                 ("check", device.last_check),
