@@ -66,10 +66,11 @@ class Server:
         self.page = eventually(lambda: self._listening("page:"))
 
     def _listening(self, what: str) -> int:
-        assert self.process.poll() is None, self.output
+        alive = self.process.poll() is None
         for line in self.output.splitlines(keepends=True):
             if line.startswith(what) and line.endswith("\n"):
                 return int(re.split("[,/]", line.split("http://127.0.0.1:")[1])[0])
+        assert alive, self.output  # one that was killed after it had said so did start
         return 0
 
     def ask(self, data: bytes, close_sending: bool = False) -> Answer:
