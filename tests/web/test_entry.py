@@ -1,8 +1,11 @@
 """Who gets in: the password, sessions, forms, names, and what an anonymous sees."""
 
 import asyncio
+import base64
+import hashlib
 import os
 import pty
+import re
 import socket
 import subprocess
 import sys
@@ -159,7 +162,15 @@ def test_many_tries_at_once_are_ten(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", "\n", "made", "made ", "mypassword", "scrypt", "scrypt abc", "scrypt !!!! ????", "\xff"],
+    [
+        *("", "\n", "made", "made ", "short", "scrypt", "scrypt abc", "scrypt !!!! ????", "\xff"),
+        *("two\nlines of text", "$scrypt$", "$scrypt$ln=14,r=8,p=5$abc", "$2b$12$abcdefghijkl"),
+        *(
+            "$scrypt$ln=99,r=99,p=1$abcd$abcd",
+            "$scrypt$ln=14,r=0,p=1$abcd$abcd",
+            "scrypt YQ== YQ==",
+        ),
+    ],
 )
 def test_a_password_file_of_another_making_opens_nothing(server: Server, written: str) -> None:
     file = server.folder / "data" / "password"
@@ -168,7 +179,7 @@ def test_a_password_file_of_another_making_opens_nothing(server: Server, written
     file.write_bytes(written.encode("latin-1"))
     stranger = Visitor(server.page)
     stranger.cookies["shutterpost-visit"] = "mine"
-    for password in ("", "mypassword", "abc"):
+    for password in ("", written, "abc"):
         visit = hidden(stranger.get("/login").text, "visit")
         assert stranger.post("/login", {"password": password, "visit": visit}).status == 503
         other = Visitor(server.page)
@@ -181,6 +192,33 @@ def test_a_password_file_of_another_making_opens_nothing(server: Server, written
     server.stop()
     with pytest.raises(AssertionError, match="data/password"):
         server.start()
+
+
+def test_a_password_file_holds_a_password_or_a_hash_with_its_parameters(server: Server) -> None:
+    file = server.folder / "data" / "password"
+    assert file.read_text() == password_of(server) + "\n"
+    file.write_text("what a person wrote\n")
+    assert Visitor(server.page).login("what a person wrote").status == 303
+    assert shutterpost(server.folder, "password") == (0, "what a person wrote\n")
+    shutterpost(server.folder, "password", "--set", typed="a much better one\n")
+    assert re.fullmatch(r"\$scrypt\$ln=14,r=8,p=5\$\S{22}\$\S{86}\n", file.read_text())
+
+
+def test_a_hash_of_the_first_release_is_made_anew_at_login(server: Server) -> None:
+    file = server.folder / "data" / "password"
+    salt = b"0123456789abcdef"
+    hashed = hashlib.scrypt(b"from long ago", salt=salt, n=2**14, r=8, p=1, dklen=64)
+    old = f"scrypt {base64.b64encode(salt).decode()} {base64.b64encode(hashed).decode()}\n"
+    file.write_text(old)
+    visitor = Visitor(server.page)
+    assert visitor.login("wrong").status == 403
+    assert file.read_text() == old
+    assert visitor.login("from long ago").status == 303
+    assert file.read_text().startswith("$scrypt$ln=14,r=8,p=5$")
+    assert visitor.get("/").status == 200
+    assert Visitor(server.page).login("from long ago").status == 303
+    file.write_text("made abcd-efgh-jkmn-pqrs\n")
+    assert Visitor(server.page).login("abcd-efgh-jkmn-pqrs").status == 303
 
 
 def test_logging_out_ends_every_session(server: Server) -> None:
@@ -320,6 +358,6 @@ def test_a_new_password_is_printed_once_on_a_terminal(tmp_path: Path) -> None:
         return said.decode()
 
     first = start()
-    password = (tmp_path / "data" / "password").read_text().split()[1]
+    password = (tmp_path / "data" / "password").read_text().strip()
     assert password in first
     assert password not in start()

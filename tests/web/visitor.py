@@ -76,7 +76,7 @@ def hidden(page: str, name: str) -> str:
 
 def password_of(server: Server) -> str:
     """The password that the server made."""
-    return (server.folder / "data" / "password").read_text().split()[1]
+    return (server.folder / "data" / "password").read_text().strip()
 
 
 def photo(folder: Path, name: str, color: str = "teal", side: int = 600, turned: int = 0) -> Path:

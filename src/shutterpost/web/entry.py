@@ -9,6 +9,7 @@ from itsdangerous import BadData, TimestampSigner
 
 from shutterpost.limits import Tries
 from shutterpost.page_password import PagePassword
+from shutterpost.threads import in_thread
 
 COOKIE = "shutterpost"
 VISIT = "shutterpost-visit"
@@ -44,7 +45,7 @@ class Entry:
             raise TooManyTries
         self._tries.failed(client, now)
         async with self._turn:
-            known = await asyncio.to_thread(self._password.current().verify, candidate)
+            known = await asyncio.to_thread(self._password.verify, candidate)
         if known:
             self._tries.succeeded(client)
         return known
@@ -53,16 +54,19 @@ class Entry:
         """End every session (blocking). Raises PasswordFileError."""
         self._password.end_sessions()
 
-    def cookie(self) -> str:
-        """A new session's cookie."""
-        return self._signer().sign(secrets.token_urlsafe(16)).decode()
+    async def cookie(self) -> str:
+        """A new session's cookie. Raises PasswordFileError."""
+        return (await self._signer()).sign(secrets.token_urlsafe(16)).decode()
 
-    def session(self, cookie: str | None) -> str:
-        """The session of a cookie; empty if there is none, or none any more."""
+    async def session(self, cookie: str | None) -> str:
+        """The session of a cookie; empty if there is none, or none any more.
+
+        Raises PasswordFileError.
+        """
         if not cookie:
             return ""
         try:
-            return self._signer().unsign(cookie, max_age=LIFETIME).decode()
+            return (await self._signer()).unsign(cookie, max_age=LIFETIME).decode()
         except BadData:
             return ""
 
@@ -74,5 +78,6 @@ class Entry:
         """Whether a form was ours."""
         return hmac.compare_digest(self.token(session).encode(), token.encode("utf-8", "replace"))
 
-    def _signer(self) -> TimestampSigner:
-        return TimestampSigner(hmac.digest(self._key, b"cookie" + self._password.proof(), "sha256"))
+    async def _signer(self) -> TimestampSigner:
+        proof = await in_thread(self._password.proof)  # it reads files, on a disk that may hang
+        return TimestampSigner(hmac.digest(self._key, b"cookie" + proof, "sha256"))

@@ -52,7 +52,7 @@ class Guard:
         request = Request(scope)
         state = scope.setdefault("state", {})
         try:
-            state["session"] = self._entry.session(request.cookies.get(COOKIE))
+            state["session"] = await self._entry.session(request.cookies.get(COOKIE))
             refused = self._refusal(request, state["session"])
         except PasswordFileError as error:
             refused = no_password(error)

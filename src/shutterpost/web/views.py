@@ -60,7 +60,7 @@ class EntryViews:
         answer = RedirectResponse("/", 303)
         answer.set_cookie(
             COOKIE,
-            self._entry.cookie(),
+            await self._entry.cookie(),
             max_age=LIFETIME,
             httponly=True,
             samesite="strict",
