@@ -10,7 +10,7 @@ import shutterpost
 SOURCE = Path(shutterpost.__file__).parent
 
 LAYERS = (
-    ("model", "quirks", "threads", "faults", "systemd", "logs", "private", "live"),
+    ("model", "quirks", "threads", "faults", "systemd", "logs", "private", "live", "running"),
     ("wire",),
     ("camera", "limits", "metrics", "disk"),
     ("devices",),

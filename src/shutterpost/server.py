@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from shutterpost import logs, systemd
+from shutterpost import logs, running, systemd
 from shutterpost.actions import store
 from shutterpost.announce import announce, cannot_listen
 from shutterpost.camera.models import hosts_of
@@ -128,6 +128,9 @@ class Server:
         except CannotStart:
             self._spool.close()
             raise
+        running.enter(
+            running.Running(config.storage.data, config.source, bool(config.web.password))
+        )
         announce(config, listening, self._page, self._leftovers)
         self.delivering = asyncio.create_task(self._couriers.run())
         self._background = [
@@ -148,6 +151,7 @@ class Server:
             await self._dns.close()
         await self._upkeep.write_devices()
         self._spool.close()
+        running.leave()
 
     async def _open_dns(self, inherited: list[socket.socket]) -> None:
         settings = self._config.dns

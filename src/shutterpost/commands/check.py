@@ -2,12 +2,12 @@
 
 import argparse
 
-from shutterpost.commands.options import config_option, read_config
+from shutterpost.commands.options import read_config, server_options
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    config_option(parser)
+    server_options(parser)
     parser.add_argument("--dns", metavar="ADDR", default="", help="also ask this resolver")
     parser.add_argument("--offline", action="store_true", help="do not use the network")
 

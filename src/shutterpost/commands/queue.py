@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from shutterpost.commands.options import config_option, read_config
+from shutterpost.commands.options import read_config, server_options
+from shutterpost.config.settings import DATABASE
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +24,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("id", nargs="?", type=int, metavar="ID", help="of a delivery")
     parser.add_argument("--json", action="store_true", help="for programs")
-    config_option(parser)
+    server_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,9 +36,13 @@ def run(options: argparse.Namespace) -> int:
         wanted = "needs the ID of a delivery" if options.id is None else "takes no ID"
         print(f"shutterpost queue {options.what}: {wanted}", file=sys.stderr)
         return 2
-    path = read_config(options).storage.data / "shutterpost.db"
+    path = read_config(options).storage.data / DATABASE
     if not path.exists():
-        print(f"there is no queue yet: {path} is made when the server starts", file=sys.stderr)
+        print(
+            f"there is no queue yet: {path} is made when the server starts; if it runs with "
+            "another data folder, name that with --data",
+            file=sys.stderr,
+        )
         return 1
     database = Database(path)
     try:

@@ -13,6 +13,9 @@ from shutterpost.config.values import Address, Network, Secret
 
 T = TypeVar("T")
 
+DATABASE = "shutterpost.db"
+"""The database's name in the data folder: a folder that holds it is a server's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

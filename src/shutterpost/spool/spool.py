@@ -18,6 +18,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from shutterpost import faults
+from shutterpost.config.settings import DATABASE
 from shutterpost.model import Delivery, Planned
 from shutterpost.spool import claims, deliveries, upkeep
 from shutterpost.spool.claims import Excluded
@@ -67,7 +68,7 @@ class Spool:
     def __init__(self, data: Path) -> None:
         self._data = data
         self.files = Files(data / "spool")
-        self.database = Database(data / "shutterpost.db")
+        self.database = Database(data / DATABASE)
         self._lock: int | None = None
         self._sending: Counter[str] = Counter()
 
