@@ -10,8 +10,12 @@ from typing import Any
 from shutterpost.camera.models import HOSTS, MODELS
 from shutterpost.camera.sites import SITES
 from shutterpost.cli import parser
+from shutterpost.commands.options import DATA_VARIABLE
+from shutterpost.config.load import CONFIG_VARIABLES
+from shutterpost.config.reader import secret_variable
 from shutterpost.config.settings import Account, Config, Setting
 from shutterpost.config.template import SECTIONS
+from shutterpost.config.values import Secret
 from shutterpost.quirks import QUIRKS
 
 FOLDER = Path(__file__).parent / "reference"
@@ -85,11 +89,34 @@ def settings() -> str:
     lines += ["", "## [actions]", "", "A social site or an address, and what is done with it:"]
     lines += ["`email`, `store`, `mastodon`, `shell`, `drop`, or one of these with an instance,"]
     lines += ["as in `store.holidays`."]
+    lines += ["", "## Environment", "", "| variable | |", "| --- | --- |"]
+    for variable in CONFIG_VARIABLES:
+        lines.append(f"| `{variable}` | the configuration file, as `-c` |")
+    lines.append(f"| `{DATA_VARIABLE}` | the data folder, as `--data` |")
+    for path in _secrets():
+        lines.append(f"| `{secret_variable(path)}` | `{path[-1]}` of `[{'.'.join(path[:-1])}]` |")
+    lines += [
+        "",
+        "An instance has its own: `[mastodon.pub]` reads `SHUTTERPOST_MASTODON_PUB_TOKEN`.",
+    ]
+    lines += ["A variable counts more than the file. The service's sockets and watchdog come in"]
+    lines += ["systemd's own variables."]
     return "\n".join(lines) + "\n"
 
 
+def _secrets() -> list[tuple[str, ...]]:
+    """The path of every setting that is a secret."""
+    return [
+        (name, spec.metadata["setting"].key or spec.name)
+        for name, cls, _ in SECTIONS
+        for spec in dataclasses.fields(cls)
+        if isinstance(spec.default, Secret)
+    ]
+
+
 def _setting(key: str, setting: Setting) -> str:
-    about = setting.about.replace("|", "\\|")
+    # Markdown would take a lone * for emphasis, and drop it.
+    about = setting.about.replace("|", "\\|").replace("*", "\\*")
     return f"| `{key}` | `{json.dumps(setting.default)}` | {about} |"
 
 

@@ -3,6 +3,8 @@
 import fcntl
 import os
 import pty
+import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -12,6 +14,9 @@ from pathlib import Path
 import pytest
 
 import shutterpost
+from shutterpost.config import load
+from shutterpost.config.values import Secret
+from shutterpost.secret import folder_of, fresh
 from tests.conftest import Server, Smarthost, StartServer
 from tests.far_ends import FakeMastodon
 from tests.support import PHOTO, RECORDINGS, eventually
@@ -284,6 +289,76 @@ def test_init_asks_who_reaches_the_page(tmp_path: Path) -> None:
     os.close(end)
     os.close(terminal)
     assert 'listen = "0.0.0.0:8081"' in (tmp_path / "c.toml").read_text()
+
+
+def test_init_that_is_stopped_leaves_nothing_behind(tmp_path: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:  # pragma: no cover (becomes another program)
+        os.chdir(tmp_path)
+        # Where the tests run in the background, Ctrl-C is ignored, and so it would be here.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.execv(sys.executable, [sys.executable, "-m", "shutterpost", "init"])
+    said = b""
+    while b"[y/N]" not in said:
+        said += os.read(terminal, 4096)
+    os.write(terminal, b"\x03")
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert list(tmp_path.iterdir()) == []
+    assert run("init", cwd=tmp_path).returncode == 0
+
+
+def test_init_keeps_the_secret_of_a_data_folder_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "secret").write_text("the old one\n")
+    assert run("init", "--data", "elsewhere", cwd=tmp_path).returncode == 0
+    config = load(tmp_path / "config.toml", {})
+    assert config.storage.secret.reveal() == "the old one"
+    assert config.storage.data == tmp_path / "elsewhere"
+
+
+def test_no_usual_folder_of_a_new_installation_looks_like_an_option() -> None:
+    for _ in range(300):  # one in 64 would, by chance
+        assert not folder_of("Camera@samsungcamera.com", Secret(fresh())).startswith("-")
+
+
+def test_hosts_writes_the_cards_files(tmp_path: Path) -> None:
+    write = ("hosts", "--ip", "192.168.1.23", "--format", "autoexec", "--write", str(tmp_path))
+    assert run(*write, "--camera", "NX300").returncode == 0
+    assert (tmp_path / "hosts").read_bytes() == (
+        b"127.0.0.1 localhost\n192.168.1.23 gld.samsungosp.com www.samsungimaging.com "
+        b"www.ospserver.net snsgw.samsungmobile.com\n"
+    )
+    assert b"cp /mnt/mmc/hosts /etc\n" in (tmp_path / "autoexec.sh").read_bytes()
+    printed = run(*write[:-2], "--camera", "NX300").stdout
+    for name in ("hosts", "autoexec.sh"):
+        assert (tmp_path / name).read_text() in printed
+    assert run(*write, "--camera", "NX300").returncode == 0  # the same again is no harm
+    (tmp_path / "autoexec.sh").write_text("somebody else's\n")
+    refused = run(*write, "--camera", "NX300")
+    assert (refused.returncode, "autoexec.sh is there already" in refused.stderr) == (1, True)
+    assert (tmp_path / "autoexec.sh").read_text() == "somebody else's\n"
+    for camera in ("ST200F", "NX500"):
+        assert run(*write, "--camera", camera).returncode == 1
+    assert run("hosts", "--write", str(tmp_path)).returncode == 2
+    assert run(*write[:-1], str(tmp_path / "none")).returncode == 1
+
+
+def test_check_asks_a_resolver_by_name_and_port(start_server: StartServer, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start_server(f'[dns]\nlisten = "127.0.0.1:{port}"\naddress = "192.168.1.23"\n')
+    (tmp_path / "config.toml").write_text('[dns]\naddress = "192.168.1.23"\n')
+    for resolver in (f"127.0.0.1:{port}", f"localhost:{port}"):
+        said = run("check", "--dns", resolver, cwd=tmp_path).stdout
+        assert f"ok    names: the resolver {resolver}" in said
+    for wrong in ("pi.hole.invalid", "192.168.1.1:dns", "192.168.1.1:0", "a b", "x" * 300, "[::1"):
+        result = run("check", "--dns", wrong, cwd=tmp_path)
+        assert result.returncode == 1
+        assert f'the resolver "{wrong}" cannot be found' in result.stdout, result.stdout
+        assert "Traceback" not in result.stderr
 
 
 def test_init_keeps_the_secret_that_photos_are_stored_with(server: Server) -> None:

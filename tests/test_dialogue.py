@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shutterpost.actions.store import folder_of
 from shutterpost.config.values import Secret
+from shutterpost.secret import folder_of
 from tests.conftest import Server, Smarthost, StartServer
 from tests.support import (
     PHOTO,

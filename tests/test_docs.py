@@ -1,5 +1,6 @@
 """The documentation is held true: generated pages, links, and every command in it."""
 
+import dataclasses
 import importlib.util
 import re
 import shlex
@@ -9,6 +10,8 @@ from types import ModuleType
 import pytest
 
 from shutterpost.cli import parser
+from shutterpost.config import load
+from shutterpost.config.values import Secret
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -58,3 +61,22 @@ def test_every_page_is_in_the_sites_navigation() -> None:
     listed = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text()))
     there = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
     assert listed == there
+
+
+def test_every_secret_of_the_configuration_has_its_variable_in_the_docs(tmp_path: Path) -> None:
+    """And each variable does what the table says."""
+    listed = dict(
+        re.findall(
+            r"\| `(SHUTTERPOST_\w+)` \| `(\w+)` of",
+            (ROOT / "docs/reference/settings.md").read_text(),
+        )
+    )
+    assert "SHUTTERPOST_EMAIL_PASSWORD" in listed
+    config = load(None, {variable: f"from {variable}" for variable in listed})
+    found = {
+        setting.reveal()
+        for section in (config.storage, config.email, config.web, config.mastodon[""])
+        for setting in (getattr(section, spec.name) for spec in dataclasses.fields(section))
+        if isinstance(setting, Secret)
+    }
+    assert {f"from {variable}" for variable in listed} <= found

@@ -1,9 +1,11 @@
 """The wheel alone in a fresh environment, and a database of an older release."""
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -93,3 +95,20 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date(
         assert listed.count(" done ") == 2
     finally:
         server.kill()
+
+
+def test_the_source_archive_holds_what_the_docs_name(tmp_path: Path) -> None:
+    run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path, cwd=ROOT)
+    [path] = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for said in re.findall(
+            r"\b(?:deploy|docs|tests|requirements)/[\w./-]+\w", page.read_text()
+        ):
+            found = said in names or any(name.startswith(f"{said}/") for name in names)
+            assert found or said.startswith("deploy/config"), f"{page.name}: {said}"
+    rules = re.findall(r"(?m)^\t\$\(BIN\)/python -m (\w+)", (ROOT / "Makefile").read_text())
+    for package in {*rules} - {"pip", "pytest", "hatchling"}:
+        assert f"{package}/__main__.py" in names, package

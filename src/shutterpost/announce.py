@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shutterpost import __version__
 from shutterpost.config import Config
 from shutterpost.config.values import PRIVATE, Address
+from shutterpost.hosts import own_address
 
 if TYPE_CHECKING:
     from shutterpost.web.page import Page
@@ -23,8 +24,8 @@ def announce(config: Config, listening: Address, page: "Page | None", leftovers:
     if os.geteuid() == 0:
         lines.append("warning:   running as root, which is not needed: see docs/port-80.md")
     lines += [
-        f"cameras:   http://{listening}, from {_networks(config)}",
-        f"page:      {f'http://{page.address}/' if page else 'off'}",
+        f"cameras:   http://{_reachable(listening)}, from {_networks(config)}",
+        f"page:      {f'http://{_reachable(page.address)}/' if page else 'off'}",
         *_password(page),
         f"senders:   {', '.join(config.senders)}",
         f"data:      {config.storage.data}",
@@ -46,6 +47,16 @@ def cannot_listen(address: Address, error: OSError, setting: str) -> str:
     }
     what = os.strerror(error.errno) if error.errno else str(error)
     return f"cannot listen on {address}: {what}. {advice.get(what, f'See {setting}')}"
+
+
+def _reachable(address: Address) -> Address:
+    """An address that can be opened: of those that "every address" stands for, ours."""
+    if address.host not in ("0.0.0.0", "::"):  # noqa: S104 (this binds nothing)
+        return address
+    try:
+        return Address(own_address(), address.port)
+    except OSError:
+        return Address("127.0.0.1", address.port)
 
 
 def _password(page: "Page | None") -> list[str]:

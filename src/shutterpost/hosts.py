@@ -55,23 +55,24 @@ def _hosts(wanted: Wanted) -> str:
     return _lines(wanted, lambda names: [f"{wanted.address} {' '.join(names)}"])
 
 
+def card_files(wanted: Wanted) -> dict[str, str]:
+    """The two files for the top folder of a camera's SD card, by name (docs/protocol.md, 8)."""
+    return {
+        "autoexec.sh": ("mount / -o remount,rw\ncp /mnt/mmc/hosts /etc\nmount / -o remount,ro\n"),
+        "hosts": f"127.0.0.1 localhost\n{wanted.address} {' '.join(wanted.names)}\n",
+    }
+
+
 def _autoexec(wanted: Wanted) -> str:
     """Files for the camera's own SD card."""
     line = f"{wanted.address} {' '.join(wanted.names)}"
+    files = "\n".join(f"# ---- file: {name}\n{text}" for name, text in card_files(wanted).items())
     return f"""\
-# NX300, NX300M, NX310, NX30, NX2000: two files in the top folder of the SD card.
-# The camera copies the names into its own memory at every start, and forgets them when
-# the card is not in.
+# NX300, NX300M, NX310, NX30, NX2000: two files in the top folder of the SD card
+# (--write DIR writes them). The camera copies the names into its own memory at every
+# start, and forgets them when the card is not in.
 
-# ---- file: autoexec.sh
-mount / -o remount,rw
-cp /mnt/mmc/hosts /etc
-mount / -o remount,ro
-
-# ---- file: hosts
-127.0.0.1 localhost
-{line}
-
+{files}
 # NX500 and NX1 keep what is typed in a shell on the camera:
 #   mount / -o remount,rw
 #   echo '{line}' >> /etc/hosts

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from shutterpost.actions.store import folder_of
 from shutterpost.config import Config, ConfigError, load
 from shutterpost.config.settings import ActionName
 from shutterpost.config.values import Secret
+from shutterpost.secret import folder_of
 
 EXAMPLE = (Path(__file__).parent / "reference-example.toml").read_text()
 

@@ -7,10 +7,8 @@ reports the name that a file has when it is closed).
 """
 
 import asyncio
-import base64
 import errno
 import hashlib
-import hmac
 import os
 import threading
 from collections import defaultdict
@@ -22,6 +20,7 @@ from shutterpost.camera.files import safe_name
 from shutterpost.config.values import Secret
 from shutterpost.model import Delivery, Photo
 from shutterpost.photos_folder import PhotosFolder
+from shutterpost.secret import folder_of
 
 TEMPORARY = ".shutterpost-"
 """How temporary names begin."""
@@ -30,16 +29,6 @@ _PIECE = 1 << 20
 _LAST_NUMBER = 10_000
 _folders: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 """One file at a time looks for a free name in a folder and takes it."""
-
-
-def folder_of(address: str, secret: Secret) -> str:
-    """The folder of a sender or account: 20 characters that only the secret's owner can make.
-
-    The same as the reference server's (proven): the first 15 bytes of HMAC-SHA256 in
-    URL-safe base64, of the address exactly as it was sent.
-    """
-    digest = hmac.digest(secret.reveal().encode(), address.encode(), "sha256")
-    return base64.urlsafe_b64encode(digest[:15]).decode("ascii")
 
 
 def clean(photos: Path) -> int:

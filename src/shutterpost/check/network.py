@@ -27,13 +27,7 @@ def network_checks(config: Config, offline: bool, resolver: str) -> Iterator[Res
     addresses = _own_addresses(config)
     yield from _names(config, "this machine's resolver", _system_resolver, addresses, WARN)
     if resolver:
-        yield from _names(
-            config,
-            f"the resolver {resolver}",
-            lambda name: _ask_resolver(resolver, name),
-            addresses,
-            FAIL,
-        )
+        yield from _resolver(config, resolver, addresses)
     yield from _door(config)
 
 
@@ -114,6 +108,27 @@ def _names(
     yield Result(verdict, "names", f"{who}: {'; '.join(wrong)}; they should be {here}: {advice}")
 
 
+def _resolver(config: Config, resolver: str, own: set[str]) -> Iterator[Result]:
+    """What a resolver answers that was named as ADDRESS, NAME, or either with a port."""
+    host, colon, digits = resolver.rpartition(":")
+    if not colon or (":" in host and not host.startswith("[")):  # no port, but perhaps IPv6
+        host, digits = resolver, "53"
+    try:
+        if not digits.isdecimal() or not 0 < int(digits) < 65536:
+            raise ValueError(f"{digits} is no port")
+        found = socket.getaddrinfo(host.strip("[]"), int(digits), type=socket.SOCK_DGRAM)
+    except (OSError, ValueError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        said = f'the resolver "{resolver}" cannot be found ({why})'
+        yield Result(FAIL, "names", f"{said}: give its address, for example --dns 192.168.1.1")
+        return
+    address, port = found[0][4][:2]
+    shown = f"the resolver {resolver}" + ("" if host.strip("[]") == address else f" ({address})")
+    yield from _names(
+        config, shown, lambda name: _ask_resolver(str(address), int(port), name), own, FAIL
+    )
+
+
 def _system_resolver(name: str) -> str:
     try:
         found = socket.getaddrinfo(name, 80, socket.AF_INET, socket.SOCK_STREAM)
@@ -122,14 +137,15 @@ def _system_resolver(name: str) -> str:
     return str(found[0][4][0])
 
 
-def _ask_resolver(resolver: str, name: str) -> str:
+def _ask_resolver(resolver: str, port: int, name: str) -> str:
     import dns.exception
     import dns.message
     import dns.query
     import dns.rdatatype
 
     try:
-        answer = dns.query.udp(dns.message.make_query(name, "A"), resolver, timeout=_TIMEOUT)
+        question = dns.message.make_query(name, "A")
+        answer = dns.query.udp(question, resolver, timeout=_TIMEOUT, port=port)
     except (dns.exception.DNSException, OSError) as error:
         return f"unknown ({error!s:.60})"
     for found in answer.answer:

@@ -8,7 +8,7 @@ from shutterpost.commands.options import read_config, server_options
 def options(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     server_options(parser)
-    parser.add_argument("--dns", metavar="ADDR", default="", help="also ask this resolver")
+    parser.add_argument("--dns", metavar="ADDR[:PORT]", default="", help="also ask this resolver")
     parser.add_argument("--offline", action="store_true", help="do not use the network")
 
 

@@ -11,6 +11,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", nargs="?", default="config.toml", metavar="FILE", help="default: %(default)s"
     )
+    parser.add_argument("--data", metavar="DIR", help="a data folder that is there already")
     parser.add_argument(
         "--page",
         choices=["here", "home"],
@@ -35,17 +36,22 @@ def run(options: argparse.Namespace) -> int:
     from shutterpost.secret import fresh
 
     path = Path(options.file)
-    made = path.absolute().parent / "data" / "secret"
+    data = Path(options.data) if options.data else None
+    made = path.absolute().parent / (data or "data") / "secret"
     try:
+        if path.exists():
+            raise FileExistsError
         # Photos that are already there must not get another folder from now on.
         secret = made.read_text("ascii").strip() if made.exists() else fresh()
+        text = config_file(secret, _PAGES[options.page or _ask()], options.data or "")
+        # Opened after the question: Ctrl-C there leaves nothing behind.
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(config_file(secret, _PAGES[options.page or _ask()]))
+            file.write(text)
     except FileExistsError:
         print(f"{path} is there already and stays as it is; name another file", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"{path} cannot be written: {error.strerror}", file=sys.stderr)
+        print(f"{error.filename or path}: {error.strerror}", file=sys.stderr)
         return 1
     print(f"{path} is written: edit it, then try `shutterpost check -c {path}`")
     return 0

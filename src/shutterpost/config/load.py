@@ -14,12 +14,15 @@ from shutterpost.config.problems import ConfigError, Problems
 from shutterpost.config.reader import Reader
 from shutterpost.config.settings import Config
 
+CONFIG_VARIABLES = ("SHUTTERPOST_CONFIG", "CONFIG")
+"""Environment variables that name the configuration file; the first one counts."""
+
 
 def find(option: str | None, environ: Mapping[str, str] = os.environ) -> Path | None:
     """The file to read: the option's, the environment's, ./config.toml, or none."""
-    named = option or environ.get("SHUTTERPOST_CONFIG") or environ.get("CONFIG")
-    if named:
-        return Path(named)
+    for named in (option, *(environ.get(name) for name in CONFIG_VARIABLES)):
+        if named:
+            return Path(named)
     return Path("config.toml") if Path("config.toml").exists() else None
 
 

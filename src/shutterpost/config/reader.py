@@ -33,6 +33,13 @@ T = TypeVar("T")
 ACTIONS = ("email", "store", "mastodon", "shell", "drop")
 """Every action's name."""
 
+
+def secret_variable(path: KeyPath) -> str:
+    """The environment variable that a secret may come from: `SHUTTERPOST_EMAIL_PASSWORD`."""
+    place = "_".join(("SHUTTERPOST", *path)).upper()
+    return "".join(letter if letter.isalnum() else "_" for letter in place)
+
+
 _SECTIONS = {
     "server": Server,
     "storage": Storage,
@@ -118,8 +125,7 @@ class Reader:
 
     def _secret(self, table: Table, key: str, path: KeyPath) -> Secret:
         """A secret: from the environment, else from a file, else as written."""
-        place = "_".join(("SHUTTERPOST", *path, key)).upper()
-        variable = "".join(letter if letter.isalnum() else "_" for letter in place)
+        variable = secret_variable((*path, key))
         if variable in self._environ:
             return Secret(self._environ[variable])
         try:

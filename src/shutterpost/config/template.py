@@ -45,9 +45,12 @@ _BEFORE_ACTIONS = """\
 """
 
 
-def config_file(secret: str, page: str = "") -> str:
-    """A whole configuration with every default, a secret, and where the page listens."""
+def config_file(secret: str, page: str = "", data: str = "") -> str:
+    """A whole configuration with every default, a secret, and where page and data are."""
     changed = {("storage", "secret"): secret}
+    if data:
+        changed["storage", "data"] = data
+        changed["storage", "photos"] = f"{data.rstrip('/')}/photos"
     if page:
         changed["web", "listen"] = page
     senders: Setting = dataclasses.fields(Config)[0].metadata["setting"]

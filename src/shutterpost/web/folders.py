@@ -13,9 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from shutterpost.actions.store import folder_of
 from shutterpost.camera.files import media_type
-from shutterpost.secret import folder_secret
+from shutterpost.secret import folder_of, folder_secret
 from shutterpost.spool import browse
 from shutterpost.web.house import House
 from shutterpost.web.pages import NOTHING, Pages

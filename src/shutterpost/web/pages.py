@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from shutterpost import __version__
+from shutterpost import REPORTS, __version__
 from shutterpost.spool import browse
 from shutterpost.spool.deliveries import FAILED
 from shutterpost.web import words
@@ -55,6 +55,7 @@ class Pages:
             failed=counts[FAILED],
             message="" if _is_refresh(request) else self._messages.pop(session, ""),
             version=__version__,
+            reports_to=REPORTS,
             **values,
         )
         return HTMLResponse(text, status)

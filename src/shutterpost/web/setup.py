@@ -14,11 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shutterpost.actions import DeliveryError
-from shutterpost.camera.models import MODELS, Model, Works, find_model
+from shutterpost.camera.models import MODELS, HostsFile, Model, Works, find_model
 from shutterpost.camera.sites import SITES
+from shutterpost.config import Config
 from shutterpost.config.fitting import is_safe
 from shutterpost.config.values import Secret, folder_name, mail_address, url
-from shutterpost.hosts import FORMATS, own_address, wanted
+from shutterpost.hosts import FORMATS, Wanted, own_address, wanted
 from shutterpost.web.house import House
 from shutterpost.web.pages import Pages, scheme
 
@@ -39,10 +40,7 @@ class SetupViews:
     async def show(self, request: Request) -> Response:
         """Names for a chosen camera, and how far it has come."""
         model = _chosen(request.query_params.get("camera", ""))
-        try:
-            address = own_address()
-        except OSError:
-            address = "192.168.1.23"
+        address = _address(self._house.config)
         names = wanted(address, model)
         return await self._pages.page(
             request,
@@ -52,7 +50,7 @@ class SetupViews:
             address=address,
             names=names.names,
             port=self._house.camera_port,
-            formats={name: (write.__doc__, write(names)) for name, write in FORMATS.items()},
+            formats=_formats(names, model) if address else {},
             steps=self._steps(model),
             dns=self._house.config.dns.listen is not None,
             mail=self._house.config.email.host,
@@ -224,6 +222,26 @@ def _test_picture(number: str) -> bytes:
     data = io.BytesIO()
     image.save(data, "JPEG", quality=85)
     return data.getvalue()
+
+
+def _address(config: Config) -> str:
+    """What cameras' names should resolve to; empty where this machine has no address."""
+    if config.dns.address != "auto":
+        return config.dns.address
+    try:
+        return own_address()
+    except OSError:
+        return ""
+
+
+def _formats(names: Wanted, model: Model | None) -> dict[str, tuple[str, str]]:
+    """What each format is for, and its text; a card's files only for cameras that read them."""
+    has_file = model is not None and model.hosts_file is not HostsFile.NONE
+    return {
+        name: (write.__doc__ or "", write(names))
+        for name, write in FORMATS.items()
+        if name != "autoexec" or has_file
+    }
 
 
 def _chosen(name: str) -> Model | None:
