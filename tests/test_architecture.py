@@ -10,7 +10,10 @@ import shutterpost
 SOURCE = Path(shutterpost.__file__).parent
 
 LAYERS = (
-    ("model", "quirks", "threads", "faults", "systemd", "logs", "private", "live", "running"),
+    (
+        *("model", "quirks", "threads", "folder_threads", "faults", "systemd", "logs", "private"),
+        *("live", "running"),
+    ),
     ("wire",),
     ("camera", "limits", "metrics", "disk"),
     ("devices",),

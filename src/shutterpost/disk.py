@@ -2,11 +2,17 @@
 
 import logging
 import os
+import time
 from pathlib import Path
 
+from shutterpost.folder_threads import FolderThreads
+from shutterpost.threads import in_thread
 from shutterpost.wire.http import Refused
 
 log = logging.getLogger(__name__)
+
+_LOOK_AGAIN = 60.0  # seconds after which the photos folder may be on another disk
+_WAIT = 1.0  # seconds that a camera waits for the photos folder to say on which disk it is
 
 
 class Disk:
@@ -21,12 +27,26 @@ class Disk:
         self._photos = photos
         self._min_free = min_free
         self._warned = False
+        self._photos_threads = FolderThreads(photos, _WAIT)
+        self._copies = 1
+        self._look_at = 0.0
 
-    def require(self, length: int) -> None:
-        """Refuse (503) an upload of `length` bytes for which there is no room."""
-        copies = 2 if same_file_system(self._data, self._photos) else 1
-        free = free_bytes(self._data)
-        if free - copies * length >= self._min_free:
+    async def require(self, length: int) -> None:
+        """Refuse (503) an upload of `length` bytes for which there is no room.
+
+        A photos folder that hangs is on another disk, whatever it was before.
+        """
+        if time.monotonic() >= self._look_at:
+            try:
+                shared = await self._photos_threads.run(
+                    lambda _: same_file_system(self._data, self._photos)
+                )
+                self._copies = 2 if shared else 1
+            except OSError:  # it hangs, or may not be looked at
+                self._copies = 1
+            self._look_at = time.monotonic() + _LOOK_AGAIN
+        free = await in_thread(free_bytes, self._data)
+        if free - self._copies * length >= self._min_free:
             self._warned = False
             return
         if not self._warned:

@@ -31,7 +31,7 @@ class EmailDialogue:
         limit = self._house.config.server.max_upload * PHOTO_LIMIT
         if (exchange.request.length or 0) > limit:
             raise Refused(413, f"the e-mail is over the limit of {limit} bytes")
-        self._house.admit(exchange)
+        await self._house.admit(exchange)
         intake = EmailIntake(
             boundary(exchange.request.value("Content-Type")),
             self._house.spool.files,

@@ -79,9 +79,9 @@ class House:
         camera = self.devices.name_of(exchange.client)
         return self.live.upload(camera, exchange.request.length)
 
-    def admit(self, exchange: Exchange) -> None:
+    async def admit(self, exchange: Exchange) -> None:
         """Refuse an upload before its body is read: no room (503), too many (429)."""
-        self.disk.require(exchange.request.length or 0)
+        await self.disk.require(exchange.request.length or 0)
         if is_public(exchange.client) and not self.uploads.take(exchange.client, 1, self.clock()):
             raise Refused(429, "too many uploads in an hour")
 

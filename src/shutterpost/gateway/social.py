@@ -93,7 +93,7 @@ class SocialDialogue:
         limit = self._house.config.server.max_upload
         if (exchange.request.length or 0) > limit:
             raise Refused(413, f"the file is over the limit of {limit} bytes")
-        self._house.admit(exchange)
+        await self._house.admit(exchange)
         begun = self._house.clock()
         incoming = await in_thread(self._house.spool.files.receive)
 
