@@ -14,6 +14,7 @@ RECEIVER_LIMIT = 100
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NAME_LIMIT = 100  # characters; mail headers are folded in quadratic time
 _SUBJECT_LIMIT = 400
+_ADDRESS_LIMIT = 254  # characters (RFC 5321, 4.5.3.1.3)
 _MARKER = re.compile(r"(?:\A|\n)[ \t]*language_sh100_utf8\s*\Z")
 _ADDRESS = re.compile(
     r"[^\s<>()\[\]@,;:\"\\\x00-\x1f\x7f-\x9f]+@[^\s<>()@,;:\"\\\x00-\x1f\x7f-\x9f]+"
@@ -71,8 +72,8 @@ def _address(text: str, role: str) -> tuple[str, str]:
     """The name and the bare address of `Name <address>` or `address`."""
     name, bracket, rest = text.rpartition("<")
     address = (rest.partition(">")[0] if bracket else text).strip()
-    if not _ADDRESS.fullmatch(address) or _CONTROL.search(text):
-        raise Refused(400, f"the {role} {address!a} is not an e-mail address")
+    if len(address) > _ADDRESS_LIMIT or not _ADDRESS.fullmatch(address) or _CONTROL.search(text):
+        raise Refused(400, f"the {role} {address[:_ADDRESS_LIMIT]!a} is not an e-mail address")
     return " ".join(name[:_NAME_LIMIT].split()).strip('"'), address
 
 

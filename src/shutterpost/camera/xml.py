@@ -21,7 +21,9 @@ _MARKUP = re.compile(
     r"|<(?P<open>[A-Za-z_][\w.:-]*+)(?=[\s/>=])(?P<attributes>(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+'|[\"'])*+)>",
     re.DOTALL,
 )
-_ATTRIBUTE = re.compile(r"([A-Za-z_][\w.:-]*+)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
+# Looked for at the beginning of a name alone: within a long name every letter would else be
+# tried as the beginning of another, which takes the square of its length.
+_ATTRIBUTE = re.compile(r"(?<![\w.:-])([A-Za-z_][\w.:-]*+)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
 _REFERENCE = re.compile(r"&(?:#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6})|(lt|gt|amp|quot|apos));")
 _DEPTH_LIMIT = 50
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
@@ -60,38 +62,43 @@ def _recover(data: bytes) -> Element:
     if "<!DOCTYPE" in source or "<!ENTITY" in source:
         raise Refused(400, "XML with a document type or entities is not read")
     path = [Element("recovered")]
+    pieces: list[str] = []  # of the text that grows now; joined once, not at every comment in it
     position = 0
     for markup in _MARKUP.finditer(source):
-        _add_text(path[-1], _plain_text(source[position : markup.start()]))
+        pieces.append(_plain_text(source[position : markup.start()]))
         position = markup.end()
         if markup["cdata"] is not None:
-            _add_text(path[-1], _NOT_A_CHARACTER.sub("", markup["cdata"]))
+            pieces.append(_NOT_A_CHARACTER.sub("", markup["cdata"]))
         elif name := markup["open"]:
+            _set_text(path[-1], pieces)
             attributes = markup["attributes"]
             element = SubElement(path[-1], name, dict(_attributes(attributes)))
             if not attributes.endswith("/") and len(path) < _DEPTH_LIMIT:
                 path.append(element)
-        elif name := markup["close"]:
-            _close(path, name)
-    _add_text(path[-1], _plain_text(source[position:]))
+        elif (name := markup["close"]) and (depth := _depth(path, name)):
+            _set_text(path[-1], pieces)
+            del path[depth:]
+    pieces.append(_plain_text(source[position:]))
+    _set_text(path[-1], pieces)
     if not len(path[0]):
         raise Refused(400, "the message is not XML")
     return path[0]
 
 
-def _close(path: list[Element], name: str) -> None:
-    """Leave the innermost open element of that name, if there is one."""
-    for depth in range(len(path) - 1, 0, -1):
-        if path[depth].tag == name:
-            del path[depth:]
-            return
+def _depth(path: list[Element], name: str) -> int:
+    """How deep the innermost open element of that name is; 0 if there is none."""
+    depths = range(len(path) - 1, 0, -1)
+    return next((depth for depth in depths if path[depth].tag == name), 0)
 
 
-def _add_text(parent: Element, text: str) -> None:
+def _set_text(parent: Element, pieces: list[str]) -> None:
+    """Give the text that has come to its place: before the first child, or after the last."""
+    text = "".join(pieces)
+    pieces.clear()
     if len(parent):
-        parent[-1].tail = (parent[-1].tail or "") + text
+        parent[-1].tail = text
     else:
-        parent.text = (parent.text or "") + text
+        parent.text = text
 
 
 def _attributes(source: str) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ _HIDDEN = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rb"(<(?:password|passwd|pwd|loginid|userid|token|\w*key)>)([^<]+)",
-        rb"(<(?:UserName|Password|CryptSessionKey|PersistKey|SessionKey)\b[^>]*?\bValue=\")([^\"]+)",
+        rb"(<(?:UserName|Password|CryptSessionKey|PersistKey|SessionKey)\b[^<>]*?\bValue=\")([^\"]+)",
         rb"(\b(?:SessionKey|CameraCryptKey|Password|Token)=\")([^\"]+)",
         rb"(\b(?:password|passwd|pwd|token|oauth_\w+|duid)=)([^&\s<]+)",
         rb"(\"(?:password|passwd|pwd|token)\"\s*:\s*\")([^\"]+)",
