@@ -29,6 +29,7 @@ from shutterpost.metrics import Metrics
 from shutterpost.model import Delivery
 from shutterpost.secret import folder_secret
 from shutterpost.spool import AlreadyRunning, NewerDatabase, Spool
+from shutterpost.spool.relocate import relocate
 from shutterpost.spool.seen import seen
 from shutterpost.upkeep import Upkeep
 
@@ -53,6 +54,28 @@ def serve(config: Config, log_format: str = "text") -> None:
     """Serve until SIGTERM or SIGINT; does not return. Raises CannotStart."""
     logs.start(log_format)
     asyncio.run(_serve(config))
+
+
+def take_over(config: Config) -> bool:
+    """Move data from where an earlier version kept it; whether there was any.
+
+    Raises CannotStart: a server without them would not know what is still to be delivered.
+    """
+    old, new = config.earlier_data, config.storage.data
+    if old is None:
+        return False
+    try:
+        moved = relocate(old, new)
+    except OSError as error:
+        why = f"{error.filename or new}: {error.strerror}"
+        raise CannotStart(
+            f"the data of an earlier version cannot be moved from {old} to {new}: {why}"
+        ) from None
+    except AlreadyRunning as error:
+        raise CannotStart(str(error)) from None
+    if moved:
+        print(f"moved:     the data of an earlier version, from {old} to {new}", flush=True)
+    return moved
 
 
 async def _serve(config: Config) -> None:

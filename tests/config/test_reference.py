@@ -70,7 +70,7 @@ picasa = "shell.log"
 """,
     )
     assert config.storage.photos == tmp_path / "pictures"
-    assert config.storage.data == tmp_path / "data"
+    assert config.storage.data == tmp_path / "shutterpost-data"
     assert config.web.folders
     assert (config.email.port, config.email.security) == (25, "tls")
     assert config.mastodon["pub"].token == Secret("t0ken")

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from shutterpost.commands.options import named_data, server_options
-from shutterpost.config import find, load, with_options
+from shutterpost.config import Config, find, load, with_options
 from shutterpost.logs import FORMATS
 
 
@@ -18,14 +18,20 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Returns the exit status."""
-    config = with_options(
-        load(find(options.config)), named_data(options), options.listen, options.web
-    )
-    from shutterpost.server import CannotStart, serve
+    config = _config(options)
+    from shutterpost.server import CannotStart, serve, take_over
 
     try:
+        if take_over(config):
+            config = _config(options)  # with the accounts whose tokens were in the old folder
         serve(config, options.log_format)
     except CannotStart as error:
         print(f"shutterpost: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _config(options: argparse.Namespace) -> Config:
+    return with_options(
+        load(find(options.config)), named_data(options), options.listen, options.web
+    )

@@ -1,16 +1,57 @@
 """Whether settings fit together: what no single value can show."""
 
+import os
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from shutterpost.config.settings import ActionName, Config, Mastodon, Shell
+from shutterpost.config.settings import ActionName, Config, Mastodon, Shell, Storage
+from shutterpost.folder_threads import FolderThreads
 
 INSTANCED = ("mastodon", "shell")
 """Actions whose instances are sections of their own."""
 PLACEHOLDERS = ("sender", "recipient", "filename", "subject", "body")
 """What a shell command's template may ask for."""
+OWN_FOLDERS = ("spool", "pictures", "unknown")
+"""Folders in the data folder in which no photos may be stored."""
 
 _BRACES = re.compile(r"\{([a-z]+)\}")
+
+_FOLDER_LIMIT = 2.0  # seconds that a folder may take to say where it really is
+
+
+def is_within(inner: Path, outer: Path) -> bool:
+    """Whether a folder is another one or lies in it, by whatever links or mounts.
+
+    A folder that does not answer is taken by its name.
+    """
+    names = Path(os.path.normpath(inner)), Path(os.path.normpath(outer))
+    if names[0].is_relative_to(names[1]):
+        return True
+    try:
+        return FolderThreads(outer).run_now(lambda _: _is_really_within(*names), _FOLDER_LIMIT)
+    except OSError:
+        return False
+
+
+def _is_really_within(inner: Path, outer: Path) -> bool:
+    real = inner.resolve()
+    if not outer.exists():
+        return real.is_relative_to(outer.resolve())
+    return any(path.exists() and path.samefile(outer) for path in (real, *real.parents))
+
+
+def overlap(storage: Storage) -> str:
+    """Why data and photos cannot be where they are, or nothing."""
+    if is_within(storage.data, storage.photos):
+        return (
+            f"the data folder {storage.data} must not be the photos folder, nor inside it: what "
+            "watches or copies the photos would find the database there"
+        )
+    for name in OWN_FOLDERS:
+        if is_within(storage.photos, storage.data / name):
+            return f"{storage.data / name} is for Shutterpost alone, which removes files there"
+    return ""
 
 
 def is_safe(url: str) -> bool:

@@ -44,6 +44,7 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
     if dialect:
         base = Path.cwd()
         table, warnings = reference.translated(table, base, problems)
+        reference.place_data(table, base, base if path is None else path.absolute().parent)
     reader = Reader(problems, base, environ)
     config = reader.config(table)
     if problems.found:
@@ -57,6 +58,7 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         source=path,
         folder=base,
         reference_dialect=dialect,
+        earlier_data=base / reference.EARLIER_DATA if dialect else None,
         warnings=(*warnings, *fitting.warnings(config)),
     )
 
@@ -70,9 +72,12 @@ def with_options(
     if data is not None:
         folder = Path(data).absolute()
         photos = storage.photos
-        if photos == storage.data / "photos":
+        if photos in (storage.data / "photos", (config.earlier_data or folder) / "photos"):
             photos = folder / "photos"
         storage = dataclasses.replace(storage, data=folder, photos=photos)
+        config = dataclasses.replace(config, earlier_data=None)
+        if why := fitting.overlap(storage):
+            problems.append(f"--data: {why}; choose another folder")
     try:
         if listen is not None:
             server = dataclasses.replace(server, listen=values.address(listen))

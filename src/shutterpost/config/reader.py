@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from shutterpost.camera.sites import SITES
 from shutterpost.config import values
-from shutterpost.config.fitting import INSTANCED, is_safe, unusable
+from shutterpost.config.fitting import INSTANCED, is_safe, overlap, unusable
 from shutterpost.config.problems import Path as KeyPath
 from shutterpost.config.problems import Problems
 from shutterpost.config.settings import (
@@ -259,6 +259,8 @@ class Reader:
             self._problems.add(
                 ("server", "allow"), 'must name a network: "private", "any" or CIDRs'
             )
+        if why := overlap(config.storage):
+            self._problems.add(("storage", "photos"), f"{why}; choose another folder")
         if config.email.username and not config.email.password:
             self._problems.add(("email", "username"), "needs a password, or a password_file")
         for key, action in config.actions.items():

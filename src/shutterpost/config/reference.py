@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from shutterpost.config.fitting import is_within
 from shutterpost.config.problems import Path as KeyPath
 from shutterpost.config.problems import Problems
 
@@ -39,6 +40,11 @@ _MASTODON_KEYS = {
 _SHELL_KEYS = {"CMD": "cmd", "STDIN": "stdin"}
 _OTHER_KEYS = ("SESSION_FOLDER", "MAIL_USE_TLS", "MAIL_USE_SSL")
 _PLACEHOLDER = "CHANGEME"
+
+DATA = "shutterpost-data"
+"""Our data folder, which the reference server does not have."""
+EARLIER_DATA = "data"
+"""Where the first release kept its data, in the working directory."""
 
 
 def recognised(table: Table) -> bool:
@@ -72,6 +78,16 @@ def translated(table: Table, base: Path, problems: Problems) -> tuple[Table, lis
     _read_tokens(found["mastodon"], base)
     found["actions"] = _actions(table.get("ACTIONS", {}))
     return found, warnings
+
+
+def place_data(table: Table, base: Path, beside: Path) -> None:
+    """Put the data folder beside the file; above a photos folder that holds the file itself."""
+    storage = table.setdefault("storage", {})
+    photos = storage.setdefault("photos", f"{EARLIER_DATA}/photos")
+    folder = beside / DATA
+    if isinstance(photos, str) and is_within(folder, base / photos):
+        folder = (base / photos).resolve().parent / DATA
+    storage["data"] = str(folder)
 
 
 def original(path: KeyPath, table: Table) -> KeyPath:

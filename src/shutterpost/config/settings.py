@@ -242,6 +242,8 @@ class Config:
     folder: Path = Path()
     """What relative paths count from: the file's folder."""
     reference_dialect: bool = False
+    earlier_data: Path | None = None
+    """Where the first release kept the data, if it is to be moved from there."""
     warnings: tuple[str, ...] = ()
 
     def accepts(self, sender: str) -> bool:
