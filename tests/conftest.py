@@ -152,7 +152,17 @@ class Inbox:
     def __init__(self) -> None:
         self.mails: list[Received] = []
         self.refuse: dict[str, str] = {}
+        self.refuse_senders: dict[str, str] = {}
         self.refuse_data: list[str] = []
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.refuse_senders:
+            return self.refuse_senders[address]
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any

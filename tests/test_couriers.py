@@ -1,11 +1,13 @@
 """Couriers with real spools, and actions that do what a test tells them."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import Connection, select
 
 from shutterpost.actions import (
     Action,
@@ -15,8 +17,9 @@ from shutterpost.actions import (
     PermanentError,
     TemporaryError,
 )
-from shutterpost.couriers import COURIERS, PAUSE, Couriers, Patience
+from shutterpost.couriers import COURIERS, ERROR_LIMIT, Couriers, Patience
 from shutterpost.model import Delivery, Planned
+from shutterpost.pausing import PAUSE, Pauses
 from shutterpost.spool import Draft, Spool, pauses
 from shutterpost.spool.schema import deliveries
 
@@ -41,8 +44,10 @@ class Scripted:
 class Clock:
     def __init__(self) -> None:
         self.now = 1000.0
+        self.asked = 0
 
     def __call__(self) -> float:
+        self.asked += 1
         return self.now
 
 
@@ -153,7 +158,7 @@ def test_a_misconfigured_action_is_paused_and_tried_with_one_delivery(tmp_path: 
 
     async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
         async def quiet() -> None:
-            await until(lambda: couriers._paused and not couriers._under_way)
+            await until(lambda: couriers._closed(clock.now) and not couriers._under_way)
 
         await quiet()
         [pause] = await spool.database.read(pauses.paused)
@@ -198,7 +203,7 @@ def test_after_a_restart_a_paused_action_is_tried_at_once(tmp_path: Path) -> Non
 
 def test_an_action_that_is_not_configured_any_more_is_paused(tmp_path: Path) -> None:
     async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
-        await until(lambda: couriers._paused)
+        await until(lambda: couriers._paused and not couriers._under_way)
 
     [row] = run(tmp_path, {}, [one("none")], script)
     assert (row.state, row.last_error) == ("waiting", "the configuration has no action none")
@@ -255,3 +260,251 @@ def test_what_an_action_leaves_for_store_is_stored_whatever_comes_of_it(tmp_path
     actions: dict[str, Action] = {"email": Scripted(leave), "store": storing}
     rows = run(tmp_path, actions, [Planned("email", ("d@e.f",), None)], script)
     assert [(row.action, row.state) for row in rows] == [("email", "failed"), ("store", "done")]
+
+
+def test_one_deliverys_own_fault_stops_no_other_and_is_given_up_in_the_end(
+    tmp_path: Path,
+) -> None:
+    delivered: list[int] = []
+    accused: list[int] = []
+
+    class Choosy:
+        async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
+            if delivery.id == 1:
+                accused.append(delivery.id)
+                raise MisconfiguredError("the sender is refused")
+            delivered.append(delivery.id)
+            return Outcome("done")
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: len(delivered) == 5)
+        await until(lambda: not couriers._paused and not couriers._under_way)
+        assert await spool.database.read(pauses.paused) == []
+        clock.now += 86400 + PAUSE  # it was disproved: it is as any other error now
+        couriers.wake()
+        await until(lambda: spool.database.read_now(state_of_first) == "failed")
+        assert len(accused) >= 2
+
+    rows = run(tmp_path, {"one": Choosy()}, [one()] * 6, script)
+    assert [row.state for row in rows] == ["failed"] + ["done"] * 5
+    assert rows[0].last_error == "the sender is refused"
+
+
+def state_of_first(connection: Connection) -> str:
+    return str(
+        connection.execute(select(deliveries.c.state).where(deliveries.c.id == 1)).scalar_one()
+    )
+
+
+def test_one_delivery_that_blames_the_settings_waits_alone_and_as_patiently(
+    tmp_path: Path,
+) -> None:
+    action = Scripted(*[MisconfiguredError("wrong password")] * 20)
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        for number in range(1, 20):
+            await until(lambda: len(action.attempts) == number and not couriers._under_way)  # noqa: B023
+            [pause] = await spool.database.read(pauses.paused)
+            assert pause.why == "wrong password"
+            assert couriers._closed(clock.now) == set()  # another would be tried
+            clock.now += 86400
+            couriers.wake()
+        await until(lambda: len(action.attempts) == 20 and not couriers._under_way)
+
+    [row] = run(tmp_path, {"one": action}, [one()], script)
+    assert (row.state, row.last_error) == ("waiting", "wrong password")
+
+
+def test_deliveries_that_hang_at_far_ends_keep_nothing_from_this_machines_folder(
+    tmp_path: Path,
+) -> None:
+    async def hang(delivery: Delivery, note: Note) -> None:
+        await asyncio.Event().wait()
+
+    far: dict[str, Action] = {
+        name: Scripted(*[hang] * 9) for name in ("email", "mastodon", "mastodon.two")
+    }
+    local = {name: Scripted() for name in ("store", "store.two", "shell.log", "drop")}
+    stuck = Scripted(*[hang] * 9)
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: all(len(action.attempts) == 3 for action in local.values()))
+        assert len(stuck.attempts) == 1  # a command that hangs keeps its own courier only
+        hanging = [name for name in far if far[name].attempts]  # type: ignore[attr-defined]
+        assert len(hanging) == 2
+        await couriers.stop(0.0)
+
+    plan = [one(name) for name in [*far, "shell.stuck"] for _ in range(3)]
+    plan += [one(name) for name in local for _ in range(3)]
+    rows = run(tmp_path, {**far, **local, "shell.stuck": stuck}, plan, script)
+    assert {row.state for row in rows if row.action in local} == {"done"}
+
+
+def test_a_local_command_runs_one_at_a_time_and_in_order(tmp_path: Path) -> None:
+    running: list[int] = []
+    order: list[int] = []
+
+    class Command:
+        async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
+            running.append(delivery.id)
+            assert len(running) == 1
+            await asyncio.sleep(0)
+            order.append(delivery.id)
+            running.remove(delivery.id)
+            return Outcome("done")
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: len(order) == 6)
+
+    run(tmp_path, {"shell.log": Command()}, [one("shell.log")] * 6, script)
+    assert order == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("wait", [0.0, -5.0, 1.0, math.nan])
+def test_no_far_end_makes_an_attempt_come_earlier(tmp_path: Path, wait: float) -> None:
+    action = Scripted(TemporaryError("busy", retry_after=wait))
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: action.attempts and not couriers._under_way)
+        due = await spool.next_due([], [])
+        assert due is not None
+        assert 1010.0 <= due <= 1011.0
+
+    run(tmp_path, {"one": action}, [one()], script)
+
+
+@pytest.mark.parametrize("wait", [86399.0, 86401.0, 1e12, 1e300, math.inf])
+def test_a_far_ends_wish_is_believed_as_long_as_patience_lasts(tmp_path: Path, wait: float) -> None:
+    action = Scripted(*[TemporaryError("busy", retry_after=wait)] * 2)
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: action.attempts and not couriers._under_way)
+        due = await spool.next_due([], [])
+        assert due == 1000.0 + min(wait, 86400.0)
+        clock.now = 1000.0 + 86400.0
+        couriers.wake()
+        await until(lambda: len(action.attempts) == 2)
+
+    [row] = run(tmp_path, {"one": action}, [one()], script)
+    assert row.state == "failed"  # after a last attempt
+
+
+def test_an_unknown_error_is_given_up_in_the_end(tmp_path: Path) -> None:
+    action = Scripted(*[ZeroDivisionError("by zero")] * 99)
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        for _ in range(99):
+            await until(lambda: not couriers._under_way)
+            due = await spool.next_due([], [])
+            if due is None:
+                return
+            clock.now = due
+            count = len(action.attempts)
+            couriers.wake()
+            await until(lambda: len(action.attempts) > count)  # noqa: B023
+        raise AssertionError("it is never given up")
+
+    [row] = run(tmp_path, {"one": action}, [one()], script)
+    assert (row.state, row.last_error) == ("failed", "by zero")
+    assert row.finished - row.created <= 86400.0 + 3600.0 * 1.1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        TemporaryError("half a pair: \ud800"),
+        PermanentError("half a pair: \udcff"),
+        MisconfiguredError("half a pair: \udfff"),
+        ValueError("half a pair: \udcff"),
+        "half a pair: \ud800",
+    ],
+)
+def test_words_that_no_database_holds_are_written_down_all_the_same(
+    tmp_path: Path, step: Any
+) -> None:
+    action = Scripted(step)
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: action.attempts and not couriers._under_way)
+
+    [row] = run(tmp_path, {"one": action}, [one()], script)
+    assert (row.last_error or row.receipt) == "half a pair: ?"
+
+
+def test_a_long_error_is_cut(tmp_path: Path) -> None:
+    action = Scripted(PermanentError("ö" * 1_000_000))
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: action.attempts and not couriers._under_way)
+
+    [row] = run(tmp_path, {"one": action}, [one()], script)
+    assert row.last_error == "ö" * (ERROR_LIMIT // 2)
+
+
+def test_couriers_do_not_spin(tmp_path: Path) -> None:
+    """Whatever waits, and why: the queue is looked at as often as something may have changed."""
+
+    async def hang(delivery: Delivery, note: Note) -> None:
+        await asyncio.Event().wait()
+
+    far = Scripted(*[hang] * 9)
+    actions: dict[str, Action] = {
+        "email": far,
+        "mastodon": far,
+        "mastodon.two": Scripted(),
+        "drop": Scripted(*[TemporaryError("busy")] * 9),
+        "shell.x": Scripted(*[MisconfiguredError("wrong")] * 9),
+    }
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        drop, shell = actions["drop"], actions["shell.x"]
+        assert isinstance(drop, Scripted)
+        assert isinstance(shell, Scripted)
+        await until(lambda: len(drop.attempts) == 3 and len(shell.attempts) == 2)
+        await until(lambda: len(couriers._under_way) == COURIERS)
+        asked = clock.asked
+        for _ in range(50):
+            await asyncio.sleep(0.01)
+        assert clock.asked - asked <= 8  # a courier that spins asks thousands of times
+        await couriers.stop(0.0)
+
+    plan = [one(name) for name in actions for _ in range(3)]
+    run(tmp_path, actions, plan, script)
+
+
+def test_one_camera_whose_address_is_refused_stops_no_other(tmp_path: Path) -> None:
+    """However many photos it sends."""
+    refused = {1: "a@b.c", 2: "a@b.c", 3: "a@b.c"}
+    attempts: list[int] = []
+
+    class Choosy:
+        async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
+            attempts.append(delivery.id)
+            if delivery.id in refused:
+                raise MisconfiguredError("550", about=refused[delivery.id])
+            return Outcome("done")
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        await until(lambda: {4, 5} <= set(attempts) and not couriers._under_way)
+        assert couriers._closed(clock.now) == set()
+
+    rows = run(tmp_path, {"one": Choosy()}, [one()] * 5, script)
+    assert [row.state for row in rows] == ["waiting"] * 3 + ["done"] * 2
+
+
+def test_what_two_different_cameras_blame_is_evidence() -> None:
+    paused = Pauses()
+    for delivery in (1, 2):
+        assert paused.accuse("email", delivery, "a@b.c", 1000.0)
+        assert paused.held_actions(1000.0) == set()
+    assert paused.held_deliveries(1000.0) == {1, 2}
+    assert paused.accuse("email", 3, "x@y.z", 1000.0)
+    assert paused.held_actions(1000.0 + PAUSE - 1) == {"email"}
+    assert paused.held_actions(1000.0 + PAUSE) == set()
+    paused.claimed("email", 1000.0 + PAUSE)  # one alone tries it
+    assert paused.held_actions(1000.0 + PAUSE) == {"email"}
+    paused.end("email", delivered=4)
+    assert not paused
+    assert not paused.accuse("email", 1, "a@b.c", 2000.0)  # disproved
+    paused.forget(1)
+    assert paused.accuse("email", 1, "a@b.c", 2000.0)

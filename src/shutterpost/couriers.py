@@ -2,8 +2,9 @@
 
 The next attempt is written down when a delivery is claimed, before any network is
 touched, so a crash at any moment repairs itself. What a courier is still delivering is
-never due again, however long it takes. An action that cannot work as configured is
-paused with all its deliveries, and tried with one of them now and then.
+never due again, however long it takes. Actions that only need this machine have couriers
+of their own, so that no far end keeps a photo from the local folder. An action that cannot
+work as configured is paused (see `pausing`).
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from shutterpost import faults
 from shutterpost.actions import (
@@ -25,14 +27,19 @@ from shutterpost.actions import (
 )
 from shutterpost.logs import Steps
 from shutterpost.model import Delivery, Photo, Planned
+from shutterpost.pausing import PAUSE, Pauses
 from shutterpost.spool import Spool, pauses
+from shutterpost.wire.text import writable
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 COURIERS = 4
-"""Deliveries under way at once."""
-PAUSE = 900.0
-"""Seconds until an action that cannot work as configured is tried again."""
+"""Deliveries to far ends that are under way at once; one action has at most half of them."""
+OWN_COURIERS: Mapping[str, int] = {"store": 2, "shell": 1, "drop": 1}
+"""Deliveries under way at once for each action that only needs this machine, by its kind."""
+ERROR_LIMIT = 2000
+"""The most bytes of an error that are kept."""
 _LOOK_AGAIN = 2.0  # seconds after which another process may have changed the queue
 
 
@@ -62,8 +69,7 @@ class Couriers:
         self._clock = clock
         self._tried = tried
         self._under_way: dict[int, tuple[Delivery, asyncio.Task[None]]] = {}
-        self._paused: dict[str, float] = {}
-        """Paused actions, and when each may be tried."""
+        self._paused = Pauses()
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -74,23 +80,22 @@ class Couriers:
     def replace(self, name: str, action: Action) -> None:
         """From now on this is the action of that name; if it was paused, it is tried."""
         self._actions[name] = action
-        if name in self._paused:
-            self._paused[name] = 0.0
+        self._paused.try_now(name)
         self.wake()
 
     def try_paused(self) -> None:
         """A person wants it tried now, paused or not."""
-        self._paused = dict.fromkeys(self._paused, 0.0)
+        self._paused.try_all_now()
         self.wake()
 
     async def run(self) -> None:
         """Deliver until `stop`. What was paused before a restart is tried at once."""
-        for pause in await self._spool.database.read(pauses.paused):
-            self._paused[pause.action] = 0.0
+        paused = await self._spool.database.read(pauses.paused)
+        self._paused.remember(pause.action for pause in paused)
         while not self._stopping:
             self._wake.clear()
             try:
-                if len(self._under_way) < COURIERS and await self._start_one():
+                if await self._start_one():
                     continue
                 wait = await self._until_due()
             except Exception:  # a full disk, say: cameras are still to be answered
@@ -114,13 +119,12 @@ class Couriers:
         now = self._clock()
         jitter = random.uniform(1.0, 1.1)  # noqa: S311 (spreads retries, guards nothing)
         delivery = await self._spool.claim(
-            now, self._patience.first_retry, jitter, set(self._under_way), self._closed(now)
+            now, self._patience.first_retry, jitter, self._held(now), self._closed(now)
         )
         if delivery is None:
             return False
         faults.point("claimed")
-        if delivery.action in self._paused:  # one delivery alone tries it
-            self._paused[delivery.action] = now + PAUSE
+        self._paused.claimed(delivery.action, now)
         task = asyncio.create_task(self._deliver(delivery))
         self._under_way[delivery.id] = (delivery, task)
         task.add_done_callback(lambda _: self._done(delivery))
@@ -132,17 +136,21 @@ class Couriers:
             log.error("delivery %d: its result could not be kept", delivery.id, exc_info=error)
         self.wake()
 
+    def _held(self, now: float) -> set[int]:
+        """Deliveries that are not to be taken now."""
+        return set(self._under_way) | self._paused.held_deliveries(now)
+
     def _closed(self, now: float) -> set[str]:
-        """Actions that take nothing now: half of the couriers have each, or it is paused."""
+        """Actions that take nothing now: they have no courier left, or are paused."""
         counts = Counter(delivery.action for delivery, _ in self._under_way.values())
-        full = {action for action, count in counts.items() if count >= COURIERS // 2}
-        return full | {action for action, until in self._paused.items() if until > now}
+        closed = {action for action, count in counts.items() if count >= _couriers_of(action)}
+        if sum(count for action, count in counts.items() if not _is_local(action)) >= COURIERS:
+            closed |= {action for action in self._actions if not _is_local(action)}
+        return closed | self._paused.held_actions(now)
 
     async def _until_due(self) -> float:
-        if len(self._under_way) >= COURIERS:
-            return _LOOK_AGAIN
         now = self._clock()
-        due = await self._spool.next_due(set(self._under_way), self._closed(now))
+        due = await self._spool.next_due(self._held(now), self._closed(now))
         return _LOOK_AGAIN if due is None else max(0.0, min(_LOOK_AGAIN, due - now))
 
     async def _deliver(self, delivery: Delivery) -> None:
@@ -150,23 +158,33 @@ class Couriers:
         try:
             outcome = await self._attempt(delivery)
         except MisconfiguredError as error:
-            await self._pause(delivery, str(error))
+            now = self._clock()
+            if self._paused.accuse(delivery.action, delivery.id, error.about, now):
+                await self._pause(delivery, _said(error))
+            else:  # the action works for others
+                await self._again(delivery, error)
         except PermanentError as error:
             await self._resume(delivery.action)
-            step.error("failed: %s", error)
-            await self._write(self._spool.fail, delivery, str(error), self._clock())
-            self._tried(delivery, "failed")
+            step.error("failed: %s", _said(error))
+            await self._fail(delivery, _said(error))
         except DeliveryError as error:
             await self._again(delivery, error)
         except Exception as error:
             step.exception("met an unknown error")
             await self._again(delivery, error)
         else:
-            await self._resume(delivery.action)
-            await self._write(self._spool.finish, delivery, outcome.receipt, self._clock())
+            await self._resume(delivery.action, delivery.id)
+            receipt = writable(outcome.receipt)
+            await self._write(self._spool.finish, delivery, receipt, self._clock())
             faults.point("finished")
+            self._paused.forget(delivery.id)
             self._tried(delivery, "done")
-            step.info("done: %s", " ".join(outcome.receipt.split()))
+            step.info("done: %s", " ".join(receipt.split()))
+
+    async def _fail(self, delivery: Delivery, why: str) -> None:
+        await self._write(self._spool.fail, delivery, why, self._clock())
+        self._paused.forget(delivery.id)
+        self._tried(delivery, "failed")
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         action = self._actions.get(delivery.action)
@@ -188,52 +206,59 @@ class Couriers:
         return outcome
 
     async def _pause(self, delivery: Delivery, why: str) -> None:
-        """The action takes nothing until it is tried again."""
+        """It waits until its action is tried again, and loses no patience meanwhile."""
         now = self._clock()
-        self._paused[delivery.action] = now + PAUSE
-        await self._write(self._spool.postpone, delivery, why, now, now)
-        new = await self._spool.database.write(
-            lambda connection: pauses.pause(connection, delivery.action, why, now)
+        await self._write(self._spool.hold, delivery, why, now)
+        new = await self._write(
+            self._spool.database.write,
+            lambda connection: pauses.pause(connection, delivery.action, why, now),
         )
+        if delivery.action not in self._paused:  # another was delivered meanwhile
+            await self._write_resumed(delivery.action)
+            new = False
         self._tried(delivery, "paused")
         if new:
             _steps(delivery).error(
-                "%s cannot work as configured and is PAUSED, with all its deliveries; correct "
-                "the configuration and restart (it is tried every %d minutes): %s",
+                "%s cannot work as configured and is PAUSED as soon as another delivery says so "
+                "too; correct the configuration and restart (it is tried every %d minutes): %s",
                 delivery.action,
                 PAUSE // 60,
                 why,
             )
 
-    async def _resume(self, action: str) -> float:
+    async def _resume(self, action: str, delivered: int | None = None) -> float:
         """The action works, as far as its configuration goes; returns how long it did not."""
         if action not in self._paused:
             return 0.0
-        now = self._clock()
-        paused = await self._spool.database.write(
-            lambda connection: pauses.resume(connection, action, now)
-        )
-        self._paused.pop(action, None)
+        self._paused.end(action, delivered)
         log.warning("%s works again", action)
-        return paused
+        return await self._write_resumed(action)
+
+    async def _write_resumed(self, action: str) -> float:
+        now = self._clock()
+        return await self._write(
+            self._spool.database.write, lambda connection: pauses.resume(connection, action, now)
+        )
 
     async def _again(self, delivery: Delivery, error: Exception) -> None:
-        patient_since = delivery.patient_since + await self._resume(delivery.action)
+        patient_since = delivery.patient_since
+        if not isinstance(error, MisconfiguredError):
+            patient_since += await self._resume(delivery.action)
         now = self._clock()
-        why = str(error) or type(error).__name__
-        if now - patient_since >= self._patience.give_up:
+        left = patient_since + self._patience.give_up - now
+        why = _said(error)
+        if left <= 0:
             _steps(delivery).error("failed, and is given up: %s", why)
-            await self._write(self._spool.fail, delivery, why, now)
-            self._tried(delivery, "failed")
+            await self._fail(delivery, why)
             return
         step = _steps(delivery)
         step.warning("failed (attempt %d), will be tried again: %s", delivery.attempts, why)
         wait = error.retry_after if isinstance(error, TemporaryError) else None
-        due = None if wait is None else now + wait
-        await self._write(self._spool.postpone, delivery, why, now, due)
+        not_before = now + min(left, max(0.0, wait or 0.0))
+        await self._write(self._spool.postpone, delivery, why, now, not_before)
         self._tried(delivery, "retried")
 
-    async def _write(self, result: Callable[..., Awaitable[None]], *about: object) -> None:
+    async def _write(self, result: Callable[..., Awaitable[T]], *about: object) -> T:
         """Write a result down, however long the disk is full: it must not be delivered twice."""
         while True:
             try:
@@ -247,3 +272,17 @@ class Couriers:
 
 def _steps(delivery: Delivery) -> Steps:
     return Steps(log, delivery.shipment.id, f"delivery {delivery.id} to {delivery.action}")
+
+
+def _is_local(action: str) -> bool:
+    return action.partition(".")[0] in OWN_COURIERS
+
+
+def _couriers_of(action: str) -> int:
+    """The most deliveries of an action that are under way at once."""
+    return OWN_COURIERS.get(action.partition(".")[0], COURIERS // 2)
+
+
+def _said(error: Exception) -> str:
+    """An error's words, as they can be written down whatever a far end said."""
+    return writable(str(error) or type(error).__name__, ERROR_LIMIT)

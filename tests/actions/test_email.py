@@ -361,3 +361,14 @@ def test_a_server_without_starttls_is_a_matter_of_configuration(
 def test_how_photos_are_split() -> None:
     assert split([], 10) == ([], [])
     assert split([4, 4, 4, 11, 10], 10) == ([[0, 1], [2], [4]], [3])
+
+
+@pytest.mark.parametrize(("own", "about"), [("", "Camera@samsungcamera.com"), ("me@x.y", "")])
+def test_a_refused_sender_is_that_cameras_matter_unless_the_settings_name_it(
+    smarthost: Smarthost, settings: Callable[..., Settings], tmp_path: Path, own: str, about: str
+) -> None:
+    sender = own or "Camera@samsungcamera.com"
+    smarthost.inbox.refuse_senders[sender] = "550 5.7.1 Sender address rejected"
+    with pytest.raises(MisconfiguredError, match="550") as error:
+        Attempt(tmp_path, (10,)).run(settings(from_=own))
+    assert error.value.about == about

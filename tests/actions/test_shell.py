@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shutterpost.actions import MisconfiguredError, Outcome, TemporaryError
+from shutterpost.actions import MisconfiguredError, Outcome, PermanentError, TemporaryError
 from shutterpost.actions.shell import Shell, arguments, filled
 from shutterpost.actions.store import Store
 from shutterpost.config.settings import Shell as Settings
@@ -137,6 +137,13 @@ def test_a_command_that_is_not_there_is_a_matter_of_configuration(
 ) -> None:
     with pytest.raises(MisconfiguredError, match=r"\./none\.sh cannot be run"):
         run("./none.sh")
+
+
+def test_a_text_that_is_too_long_for_an_argument_is_that_deliverys_fault(
+    run: Callable[..., Outcome],
+) -> None:
+    with pytest.raises(PermanentError, match="cannot be run: Argument list too long"):
+        run("/bin/echo", "x" * 200_000)
 
 
 def test_our_own_secrets_are_not_passed_on(

@@ -39,7 +39,15 @@ class PermanentError(DeliveryError):
 
 
 class MisconfiguredError(DeliveryError):
-    """Wrong credentials or settings: no delivery of this action can succeed."""
+    """Wrong credentials or settings: no delivery of this action can succeed.
+
+    `about` is what was refused if it came with the delivery and not from the settings, a
+    camera's address say: others with the same are no further evidence against the settings.
+    """
+
+    def __init__(self, why: str, about: str = "") -> None:
+        super().__init__(why)
+        self.about = about
 
 
 @dataclass(frozen=True, slots=True)

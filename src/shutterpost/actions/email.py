@@ -10,7 +10,13 @@ import contextlib
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from shutterpost.actions import Note, Outcome, PermanentError, TemporaryError
+from shutterpost.actions import (
+    MisconfiguredError,
+    Note,
+    Outcome,
+    PermanentError,
+    TemporaryError,
+)
 from shutterpost.actions.smtp import Session, TooLargeError
 from shutterpost.config.settings import Email as Settings
 from shutterpost.model import Delivery, Photo
@@ -85,6 +91,12 @@ class Email:
         except TooLargeError:
             await note(progress, photos)
             raise
+        except MisconfiguredError as error:
+            sender = self._sender(delivery)
+            if sender in (self._settings.from_, self._settings.username):
+                raise
+            said = f"{error}: set from in [email] if no camera's address is taken"
+            raise MisconfiguredError(said, about=sender) from None
         later = {to: f"{code} {why}" for to, (code, why) in refused.items() if code < 500}
         for recipient, (code, why) in refused.items():
             if recipient not in later:

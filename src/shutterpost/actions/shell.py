@@ -7,6 +7,7 @@ replaced once, as they are.
 """
 
 import asyncio
+import errno
 import os
 import re
 import signal
@@ -16,13 +17,28 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from shutterpost.actions import MisconfiguredError, Note, Outcome, TemporaryError
+from shutterpost.actions import (
+    DeliveryError,
+    MisconfiguredError,
+    Note,
+    Outcome,
+    PermanentError,
+    TemporaryError,
+)
 from shutterpost.config.fitting import PLACEHOLDERS
 from shutterpost.config.settings import Shell as Settings
 from shutterpost.model import Delivery, Photo
 
 _PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 _SAID_LIMIT = 500
+_CANNOT_RUN: Mapping[int, type[DeliveryError]] = {
+    errno.E2BIG: PermanentError,  # a text of the delivery's own is too long
+    **dict.fromkeys(
+        (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY, errno.EIO),
+        TemporaryError,
+    ),
+}
+"""What it means that a command cannot be started; else its settings are wrong."""
 
 
 class Shell:
@@ -69,7 +85,8 @@ class Shell:
                 start_new_session=True,
             )
         except OSError as error:
-            raise MisconfiguredError(f"{command[0]} cannot be run: {error.strerror}") from None
+            kind = _CANNOT_RUN.get(error.errno or 0, MisconfiguredError)
+            raise kind(f"{command[0]} cannot be run: {error.strerror}") from None
         try:
             async with asyncio.timeout(self._settings.timeout):
                 return await process.wait()

@@ -58,11 +58,17 @@ def finish(connection: Connection, delivery_id: int, receipt: str, now: float) -
 
 
 def postpone(
-    connection: Connection, delivery_id: int, error: str, now: float, due: float | None
+    connection: Connection, delivery_id: int, error: str, now: float, not_before: float
 ) -> None:
-    """The attempt failed; the next is due as claimed, or at `due`."""
-    later = {} if due is None else {"due": due}
-    _change(connection, delivery_id, last_error=error, **later)
+    """The attempt failed; the next is due as claimed, but not before `not_before`."""
+    due = func.max(deliveries.c.due, not_before)
+    _change(connection, delivery_id, last_error=error, due=due)
+    _attempted(connection, delivery_id, now, error)
+
+
+def hold(connection: Connection, delivery_id: int, error: str, now: float) -> None:
+    """The attempt failed for its action's sake; the next is due as soon as that is tried."""
+    _change(connection, delivery_id, last_error=error, due=now)
     _attempted(connection, delivery_id, now, error)
 
 

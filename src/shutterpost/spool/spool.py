@@ -161,11 +161,17 @@ class Spool:
         )
 
     async def postpone(
-        self, delivery: Delivery, error: str, now: float, due: float | None = None
+        self, delivery: Delivery, error: str, now: float, not_before: float = 0.0
     ) -> None:
-        """The attempt failed; there will be another, as claimed or at `due`."""
+        """The attempt failed; there will be another, as claimed but not before `not_before`."""
         await self.database.write(
-            lambda connection: deliveries.postpone(connection, delivery.id, error, now, due)
+            lambda connection: deliveries.postpone(connection, delivery.id, error, now, not_before)
+        )
+
+    async def hold(self, delivery: Delivery, error: str, now: float) -> None:
+        """The attempt failed for its action's sake; the couriers know when that is tried."""
+        await self.database.write(
+            lambda connection: deliveries.hold(connection, delivery.id, error, now)
         )
 
     async def fail(self, delivery: Delivery, error: str, now: float) -> None:

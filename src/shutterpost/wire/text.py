@@ -5,3 +5,11 @@ def one_line(text: str, limit: int) -> str:
     """The text on one line, without control characters, cut to `limit` bytes of UTF-8."""
     line = "".join(letter if letter.isprintable() else " " for letter in text[:limit])
     return line.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore").strip()
+
+
+def writable(text: str, limit: int | None = None) -> str:
+    """The text as UTF-8 can hold it, cut to `limit` bytes of it.
+
+    Half a surrogate pair, which JSON and file names may hold, becomes a question mark.
+    """
+    return text[:limit].encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
