@@ -12,7 +12,7 @@ SOURCE = Path(shutterpost.__file__).parent
 LAYERS = (
     (
         *("model", "quirks", "threads", "folder_threads", "faults", "systemd", "logs", "private"),
-        *("live", "running", "pausing"),
+        *("live", "running", "dates", "pausing"),
     ),
     ("wire",),
     ("camera", "limits", "metrics", "disk"),
@@ -34,7 +34,7 @@ FORBIDDEN = (
     ("routes", "spool"),
     ("gateway", "couriers"),
 )
-PURE = ("wire", "camera", "routes", "model", "pausing", "quirks")
+PURE = ("wire", "camera", "routes", "model", "dates", "pausing", "quirks")
 IMPURE = {
     "socket",
     "asyncio",

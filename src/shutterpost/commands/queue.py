@@ -4,13 +4,13 @@ import argparse
 import json
 import sys
 import time
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
 from shutterpost.commands.options import read_config, server_options
 from shutterpost.config.settings import DATABASE
+from shutterpost.dates import moment
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -100,4 +100,4 @@ def _show(entry: dict[str, Any], as_json: bool) -> None:
 
 
 def _time(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M}"
+    return "-" if seconds is None else f"{moment(seconds):%Y-%m-%d %H:%M}"

@@ -273,4 +273,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             quirks JSON NOT NULL
         )""",
     ),
+    (
+        # A far end's Retry-After may have put a delivery off beyond the year 9999.
+        "UPDATE deliveries SET due = created WHERE due > 253370764800",
+    ),
 )

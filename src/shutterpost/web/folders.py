@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from shutterpost.camera.files import media_type
+from shutterpost.dates import moment
 from shutterpost.secret import folder_of, folder_secret
 from shutterpost.spool import browse
 from shutterpost.web.house import House
@@ -78,7 +79,7 @@ class FolderViews:
 def _listed(folder: Path) -> list[tuple[str, str, datetime]]:
     """Names, sizes and times of a folder's files."""
     found = [
-        (path.name, size(status.st_size), datetime.fromtimestamp(status.st_mtime))
+        (path.name, size(status.st_size), moment(status.st_mtime))
         for path in folder.iterdir()
         if _is_shown(folder, path.name) and (status := path.stat())
     ]

@@ -1,6 +1,5 @@
 """Templates, forms and short messages: what every view uses."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from shutterpost import REPORTS, __version__
+from shutterpost.dates import moment
 from shutterpost.spool import browse
 from shutterpost.spool.deliveries import FAILED
 from shutterpost.web import words
@@ -89,8 +89,8 @@ def _is_refresh(request: Request) -> bool:
 
 
 def _time(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds):%d %b %Y, %H:%M}"
+    return f"{moment(seconds):%d %b %Y, %H:%M}"
 
 
 def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+    return moment(seconds).astimezone().isoformat(timespec="seconds")

@@ -8,11 +8,12 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime
+
+from shutterpost.dates import utc
 
 _LINE = 57  # bytes that make one base64 line of 76 characters
 _LINES_AT_ONCE = 4096
@@ -96,7 +97,7 @@ def _head_bytes(head: Head, boundary: str) -> bytes:
     """The header and the text part, as far as the first attachment's delimiter."""
     mail = EmailMessage(policy=SMTP)
     mail["Message-ID"] = head.message_id
-    mail["Date"] = format_datetime(datetime.fromtimestamp(head.sent, UTC))
+    mail["Date"] = format_datetime(utc(head.sent))
     mail["From"] = _address(head.from_address, _one_line(head.from_name))
     if head.reply_to:
         mail["Reply-To"] = _address(head.reply_to)
