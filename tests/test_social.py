@@ -234,15 +234,6 @@ def test_odd_names_are_safe_and_still_recognised(
     assert len(Path(path).parts) == 2
 
 
-def test_a_put_that_nobody_announced(start_server: StartServer) -> None:
-    server = start_server(ME)
-    phone = Phone(server)
-    assert phone.put("A.JPG", PHOTO).status == 404
-    phone.key = "../" * 10
-    assert phone.put("A.JPG", PHOTO).status in (401, 404)
-    assert server.spooled() == []
-
-
 def test_a_put_that_is_cut_short_can_be_tried_again(start_server: StartServer) -> None:
     server = start_server(ME)
     phone = Phone(server)

@@ -51,6 +51,22 @@ def caption(typed: str) -> Caption:
     return Caption(text, tuple(alt_texts))
 
 
+class MissingAltText(Exception):
+    """A photo has no alt text, though where it goes requires one."""
+
+
+def require_alt_texts(typed: str, photos: int) -> None:
+    """Raise MissingAltText if not all of the first `photos` alt texts are there.
+
+    The words are the reference server's (proven).
+    """
+    alt_texts = caption(typed).alt_texts
+    if not any(alt_texts):
+        raise MissingAltText("No alt-text")
+    if len(alt_texts) < photos or not all(alt_texts[:photos]):
+        raise MissingAltText("Not enough alt-text")
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One shipment, or one photo of it, to one action.

@@ -102,6 +102,11 @@ _LEDGER = (
         "inferred: people type addresses on a camera's screen",
     ),
     Quirk(
+        "unannounced-file",
+        "a PUT in a live session under a name that the session did not announce",
+        "proven: the reference takes any name in a live session; no camera seen doing it",
+    ),
+    Quirk(
         "broken-xml",
         "XML that is not well-formed, read as far as its fields can be found",
         "capture: stray text between the elements of a login",

@@ -8,6 +8,9 @@ from shutterpost.model import Planned
 ONE_BY_ONE = ("store", "shell", "drop")
 """Actions that take photos one at a time; the others gather a whole shipment."""
 
+REPEATABLE = ("store",)
+"""Actions that may be done again at any time: the same photo is never stored twice."""
+
 
 class Routes:
     """The `[actions]` table with its defaults.

@@ -173,13 +173,48 @@ def test_a_put_name_is_recognised_raw_encoded_and_escaped(name: str) -> None:
     assert set(encoded) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-%")
     forms = (name, encoded, quote(name), escape(name), xml_escape(name), quote(xml_escape(name)))
     for sent in forms:
-        assert sns.is_name(sent, name), sent
-    assert not sns.is_name("other.JPG", name)
+        assert name in sns.readings(sent), sent
+        assert name in sns.readings(quote(sent)), sent
+    assert name not in sns.readings("other.JPG")
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("sam_0001.jpg", "SAM_0001.JPG"),
+        ("my+photo.JPG", "my photo.JPG"),
+        ("%BB%E7%C1%F8.JPG", "사진.JPG"),
+        ("\udcbb\udce7\udcc1\udcf8.JPG", "사진.JPG"),
+        ("e\u0301te\u0301.JPG", "été.JPG"),
+    ],
+)
+def test_a_put_name_in_another_case_or_encoding_is_recognised(sent: str, name: str) -> None:
+    assert sns.folded(name) in {sns.folded(reading) for reading in sns.readings(sent)}
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("SAM_0001.JPG", "SAM_0001.JPG"),
+        ("%EC%82%AC.JPG", "사.JPG"),
+        ("%BB%E7%C1%F8.JPG", "사진.JPG"),
+        ("%FF%FF.JPG", "\ufffd\ufffd.JPG"),
+        ("", ""),
+    ],
+)
+def test_a_name_that_nobody_announced_is_decoded(sent: str, name: str) -> None:
+    assert sns.decoded(sent) == name
+
+
+@given(st.text(max_size=3000))
+def test_any_put_name_has_readings(sent: str) -> None:
+    assert sent in sns.readings(sent)
+    sns.decoded(sent).encode()
 
 
 @given(st.text(min_size=1, max_size=50))
 def test_every_name_survives_its_resource_id(name: str) -> None:
-    assert sns.is_name(sns.resource_name(name.replace("\ud800", "")), name.replace("\ud800", ""))
+    assert name in sns.readings(sns.resource_name(name))
 
 
 def test_the_login_reply_is_the_proven_one() -> None:

@@ -76,3 +76,29 @@ def test_the_database_is_its_owners_alone_and_safe_against_power_cuts(tmp_path: 
             assert database.read_now(partial(setting, pragma)) == value
     finally:
         database.close()
+
+
+def test_photos_of_the_first_release_were_received_with_their_shipment(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "db")
+    connection.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+    connection.execute("INSERT INTO schema_version VALUES (4)")
+    for statements in schema.MIGRATIONS[:4]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute(
+        "INSERT INTO shipments (received, sender, sender_name, recipients, site, subject, text, "
+        "camera, device, client, fingerprint) "
+        "VALUES (1234.5, 'a@b.c', '', '[]', '', '', '', '', '', '', '')"
+    )
+    connection.execute(
+        "INSERT INTO photos (shipment_id, position, name, media_type, size, sha256, file) "
+        "VALUES (1, 0, 'A.JPG', 'image/jpeg', 1, '', 'x')"
+    )
+    connection.commit()
+    connection.close()
+    database = Database(tmp_path / "db")
+    database.open()
+    database.close()
+    connection = sqlite3.connect(tmp_path / "db")
+    assert connection.execute("SELECT received, name FROM photos").fetchall() == [(1234.5, "A.JPG")]
+    connection.close()

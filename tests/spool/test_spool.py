@@ -1,6 +1,7 @@
 """The spool: commits, duplicates, claims, and what is left after a crash."""
 
 import asyncio
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +10,11 @@ from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.exc import IntegrityError
 
 from shutterpost.model import Planned
-from shutterpost.spool import AlreadyRunning, Draft, Spool
+from shutterpost.spool import AlreadyRunning, Arrival, Draft, Spool
 from shutterpost.spool.files import Kept
 from shutterpost.spool.schema import deliveries, photos, shipments
 
+NEW, AGAIN = Arrival.NEW, Arrival.AGAIN
 EMAIL = [Planned("email", ("a@b.c",), None)]
 
 
@@ -58,7 +60,7 @@ def count(spool: Spool) -> tuple[int, int, int]:
 
 def test_a_shipment_is_committed_with_its_photos_and_deliveries(spool: Spool) -> None:
     async def run() -> None:
-        assert await spool.commit(draft(spool), EMAIL) == (1, True)
+        assert await spool.commit(draft(spool), EMAIL) == (1, NEW)
         delivery = await spool.claim(1000.0, 10.0, 1.0, [], [])
         assert delivery is not None
         assert delivery.action == "email"
@@ -73,7 +75,7 @@ def test_a_shipment_is_committed_with_its_photos_and_deliveries(spool: Spool) ->
 
 
 def test_the_same_e_mail_within_ten_minutes_is_the_same_shipment(spool: Spool) -> None:
-    async def run() -> list[tuple[int, bool]]:
+    async def run() -> list[tuple[int, Arrival]]:
         return [
             await spool.commit(draft(spool), EMAIL),
             await spool.commit(draft(spool, received=1599.0), EMAIL),
@@ -82,15 +84,25 @@ def test_the_same_e_mail_within_ten_minutes_is_the_same_shipment(spool: Spool) -
             await spool.commit(draft(spool, received=1601.0), EMAIL),
         ]
 
-    assert asyncio.run(run()) == [(1, True), (1, False), (2, True), (3, True), (4, True)]
+    assert asyncio.run(run()) == [(1, NEW), (1, AGAIN), (2, NEW), (3, NEW), (4, NEW)]
     assert count(spool) == (4, 4, 4)
 
 
-def test_two_equal_e_mails_at_the_same_moment_are_one(spool: Spool) -> None:
-    async def run() -> list[tuple[int, bool]]:
-        return await asyncio.gather(*(spool.commit(draft(spool), EMAIL) for _ in range(20)))
+def test_an_e_mail_that_takes_long_is_the_same_if_it_began_within_ten_minutes(spool: Spool) -> None:
+    async def run() -> list[tuple[int, Arrival]]:
+        first = dataclasses.replace(draft(spool), begun=400.0)
+        again = dataclasses.replace(draft(spool, received=2200.0), begun=1599.0)
+        later = dataclasses.replace(draft(spool, received=2200.0), begun=1601.0)
+        return [await spool.commit(each, EMAIL) for each in (first, again, later)]
 
-    assert sorted(new for _, new in asyncio.run(run())) == [False] * 19 + [True]
+    assert asyncio.run(run()) == [(1, NEW), (1, AGAIN), (2, NEW)]
+
+
+def test_two_equal_e_mails_at_the_same_moment_are_one(spool: Spool) -> None:
+    async def run() -> list[tuple[int, Arrival]]:
+        return await asyncio.gather(*[spool.commit(draft(spool), EMAIL) for _ in range(20)])
+
+    assert [arrival for _, arrival in asyncio.run(run())] == [NEW] + [AGAIN] * 19
 
 
 def test_one_failing_job_takes_back_its_own_changes_alone(spool: Spool) -> None:
@@ -108,7 +120,7 @@ def test_one_failing_job_takes_back_its_own_changes_alone(spool: Spool) -> None:
 
     first, failed, second = asyncio.run(run())
     assert isinstance(failed, IntegrityError)
-    assert (first, second) == ((1, True), (2, True))
+    assert (first, second) == ((1, NEW), (2, NEW))
     assert count(spool) == (2, 2, 2)
 
 

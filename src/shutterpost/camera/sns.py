@@ -5,9 +5,10 @@ the camera's come from parsing code, Android's from byte code, and some have str
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from html import unescape
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes
 from xml.etree.ElementTree import Element
 
 from shutterpost.camera import xml
@@ -99,10 +100,41 @@ def resource_name(name: str) -> str:
     return quote(name, safe="").replace("~", "%7E")
 
 
-def is_name(sent: str, announced: str) -> bool:
-    """Whether a PUT's name, raw, percent-encoded or XML-escaped, is the announced one."""
-    plain, decoded = unescape(sent), unquote(sent)
-    return announced in (sent, plain, decoded, unescape(decoded), unquote(plain))
+def readings(sent: str) -> set[str]:
+    """Everything that the name in a PUT may mean: raw, encoded once or twice, and escaped.
+
+    A name that is longer than any announced one means only itself.
+    """
+    found = {sent}
+    if len(sent) <= 2 * _RESOURCE_LIMIT:
+        for _ in range(3):
+            found |= {decode(reading) for reading in found for decode in _DECODINGS}
+    return found
+
+
+def folded(name: str) -> str:
+    """A name without what a camera or its file system may change: case and composition."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def decoded(sent: str) -> str:
+    """The most likely meaning of the name in a PUT, for a file that nobody announced."""
+    data = unquote_to_bytes(sent.encode("utf-8", "surrogateescape"))
+    for encoding in ("utf-8", "cp949"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("utf-8", "replace")
+
+
+def _korean(sent: str) -> str:
+    """The name if its bytes are CP949, the encoding of old Korean firmware (inferred)."""
+    data = unquote_to_bytes(sent.encode("utf-8", "surrogateescape"))
+    return data.decode("cp949", "replace")
+
+
+_DECODINGS = (unescape, unquote, unquote_plus, _korean)
 
 
 def _request(root: Element) -> Element:

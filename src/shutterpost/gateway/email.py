@@ -10,7 +10,8 @@ from shutterpost.gateway.exchange import Exchange, House, check_alt_texts
 from shutterpost.intake import PHOTO_LIMIT, EmailIntake, Letter
 from shutterpost.logs import Steps
 from shutterpost.model import Planned, caption
-from shutterpost.spool import Draft
+from shutterpost.routes import REPEATABLE
+from shutterpost.spool import Arrival, Draft
 from shutterpost.threads import in_thread, to_the_end
 from shutterpost.wire.http import Refused, Request
 from shutterpost.wire.multipart import boundary
@@ -42,7 +43,7 @@ class EmailDialogue:
             with self._house.on_the_wire(exchange) as upload:
                 async for size in exchange.body.pour(intake.feed):
                     upload.arrived(size, intake.name)
-                await to_the_end(self._ship(intake, exchange))
+                await to_the_end(self._ship(intake, exchange, begun))
         finally:
             exchange.body.quirks |= intake.quirks
             await in_thread(intake.discard)
@@ -79,7 +80,7 @@ class EmailDialogue:
                 raise Refused(400, "More alt-texts than photos")
         return planned
 
-    async def _ship(self, intake: EmailIntake, exchange: Exchange) -> None:
+    async def _ship(self, intake: EmailIntake, exchange: Exchange, begun: float) -> None:
         """Commit an e-mail, unless it is one that the camera sent before."""
         letter = await in_thread(intake.finish)
         message = letter.message
@@ -93,13 +94,14 @@ class EmailDialogue:
             photos=letter.photos,
             device=_device(exchange.request),
             client=exchange.client,
+            begun=begun,
         )
-        shipment, new = await self._house.spool.commit(draft, self._planned(letter))
-        if not new:
-            Steps(log, shipment).info("sent again by the camera, nothing made twice")
+        shipment, arrival = await self._house.spool.commit(draft, self._planned(letter), REPEATABLE)
+        self._house.shipped()
+        if arrival is not Arrival.NEW:
+            Steps(log, shipment).info(arrival.value)
             return
         intake.release()
-        self._house.shipped()
         self._house.live.shipment(shipment)
         self._house.devices.uploaded(exchange.client, draft.device)
         Steps(log, shipment).info(

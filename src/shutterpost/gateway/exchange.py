@@ -13,7 +13,7 @@ from shutterpost.disk import Disk
 from shutterpost.limits import Hourly
 from shutterpost.live import Live, Upload
 from shutterpost.metrics import Metrics
-from shutterpost.model import caption
+from shutterpost.model import MissingAltText, require_alt_texts
 from shutterpost.routes import Routes
 from shutterpost.spool import Spool
 from shutterpost.wire.http import Refused, Request
@@ -104,12 +104,8 @@ def is_public(client: str) -> bool:
 
 
 def check_alt_texts(typed: str, photos: int) -> None:
-    """Refuse (400) a text whose first `photos` alt texts are not all there.
-
-    The words are the reference server's (proven).
-    """
-    alt_texts = caption(typed).alt_texts
-    if not any(alt_texts):
-        raise Refused(400, "No alt-text")
-    if len(alt_texts) < photos or not all(alt_texts[:photos]):
-        raise Refused(400, "Not enough alt-text")
+    """Refuse (400) a text whose first `photos` alt texts are not all there."""
+    try:
+        require_alt_texts(typed, photos)
+    except MissingAltText as error:
+        raise Refused(400, str(error)) from None

@@ -28,6 +28,8 @@ Handler = Callable[[Exchange], Awaitable[Reply]]
 _SITE = "/(" + "|".join(SITES) + ")"
 _VIDEO_SITE = "/(" + "|".join(site.name for site in SITES.values() if site.video) + ")"
 
+_ANY = re.IGNORECASE | re.DOTALL
+
 
 class Gateway:
     """Answers cameras."""
@@ -70,7 +72,7 @@ class Gateway:
             (re.compile(_SITE + "/auth"), {"POST": self._sharing(social.auth)}),
             (re.compile(_SITE + "/photo"), {"POST": self._sharing(social.announce)}),
             (re.compile(_VIDEO_SITE + "/video"), {"POST": self._sharing(social.announce)}),
-            (re.compile("/upload/([^/]+)/(.+)"), {"PUT": self._sharing(social.put)}),
+            (re.compile("/+upload/+([^/]+)(?:/+(.*))?", _ANY), {"PUT": self._sharing(social.put)}),
             (re.compile("/oauth"), {"GET": self._oauth}),
             (re.compile("/security/sso/initialize/time"), {"GET": self._time}),
         )
@@ -81,7 +83,7 @@ class Gateway:
         for pattern, methods in self._routes:
             if found := pattern.fullmatch(request.path):
                 handler = _chosen(request.method, methods)
-                return await handler(Exchange(request, body, client, found.groups()))
+                return await handler(Exchange(request, body, client, found.groups("")))
         await self._recorder.record(Exchange(request, body, client))
         raise Refused(404, f"{request.path} is not known here")
 

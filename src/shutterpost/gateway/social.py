@@ -1,5 +1,6 @@
 """A camera shares to a social site (docs/protocol.md, section 4)."""
 
+import dataclasses
 import hmac
 import logging
 from collections.abc import Sequence
@@ -8,12 +9,14 @@ from shutterpost import faults
 from shutterpost.camera import replies, sns
 from shutterpost.camera.files import media_type, safe_name
 from shutterpost.camera.sites import SITES
-from shutterpost.gateway.exchange import Exchange, House, check_alt_texts
+from shutterpost.gateway.exchange import Exchange, House
 from shutterpost.limits import Tries
 from shutterpost.logs import Steps
-from shutterpost.spool import sharing
+from shutterpost.model import MissingAltText
+from shutterpost.routes import REPEATABLE
+from shutterpost.spool import Arrival, sharing
 from shutterpost.spool.files import Files, Incoming, Kept
-from shutterpost.spool.sharing import Announced, Arrived, SessionExpired
+from shutterpost.spool.sharing import Announced, Arrived, Session, SessionExpired
 from shutterpost.threads import in_thread, to_the_end
 from shutterpost.wire.http import Refused
 from shutterpost.wire.reply import Reply
@@ -33,10 +36,7 @@ class SocialDialogue:
         [site] = exchange.groups
         data = await exchange.read(sns.MESSAGE_LIMIT)
         wanted = sns.read_auth(data, exchange.body.quirks)
-        if isinstance(wanted, sns.Logout):
-            await self._house.spool.database.write(
-                lambda connection: sharing.log_out(connection, wanted.session)
-            )
+        if isinstance(wanted, sns.Logout):  # what is under way must not end with it (proven)
             return replies.logout()
         if SITES[site].oauth:
             raise Refused(401, "OAuth not supported")
@@ -58,38 +58,25 @@ class SocialDialogue:
         delivery = self._house.routes.site(site)
         if delivery.action == "email":
             self._house.admit_recipients(exchange.client, delivery.recipients)
+        file = Announced(None, site, told.name, told.camera, told.text, None)
         requires = self._house.requires_alt_text(delivery.action)
         now, quiet = self._house.clock(), self._house.config.server.quiet
-
-        def allow(held: Sequence[str]) -> None:
-            """A name that the text already has is a retry; a new one needs an alt text."""
-            if requires and safe_name(told.name) not in held:
-                check_alt_texts(told.text, len(held) + 1)
-
+        stored_name = safe_name(told.name)
         try:
             await self._house.spool.database.write(
                 lambda connection: sharing.announce(
-                    connection,
-                    told.session,
-                    site,
-                    told.name,
-                    told.camera,
-                    told.text,
-                    now,
-                    quiet,
-                    allow,
+                    connection, told.session, file, stored_name, requires, now, quiet
                 )
             )
         except SessionExpired:
             raise Refused(401, "Session expired") from None
+        except MissingAltText as error:
+            raise Refused(400, str(error)) from None
         return replies.upload(told.session, sns.resource_name(told.name))
 
     async def put(self, exchange: Exchange) -> Reply:
-        """`PUT /upload/<session>/<name>`: an announced file; when this returns it is on disk."""
-        session, name = exchange.groups
-        if exchange.request.query:
-            name = f"{name}?{exchange.request.query}"
-        expected = await self._expected(session, name)
+        """`PUT /upload/<session>/<name>`: a file; when this returns it is on disk."""
+        session, expected = await self._expected(exchange)
         limit = self._house.config.server.max_upload
         if (exchange.request.length or 0) > limit:
             raise Refused(413, f"the file is over the limit of {limit} bytes")
@@ -102,13 +89,13 @@ class SocialDialogue:
                 raise Refused(413, f"the file is over the limit of {limit} bytes")
             incoming.write(piece)
 
-        with self._house.spool.sending(session), self._house.on_the_wire(exchange) as upload:
+        with self._house.spool.sending(session.key), self._house.on_the_wire(exchange) as upload:
             try:
                 async for size in exchange.body.pour(write):
                     upload.arrived(size, safe_name(expected.name))
-                await to_the_end(self._take(expected, incoming, begun, exchange))
+                await to_the_end(self._take(session, expected, incoming, begun, exchange))
             except BaseException:
-                await to_the_end(self._wait_for_retry(session, begun))
+                await to_the_end(self._wait_for_retry(session.key, begun))
                 raise
             finally:
                 await in_thread(incoming.discard)
@@ -130,32 +117,36 @@ class SocialDialogue:
             log.warning("%s: login of %s failed", client, ascii(login.account))
             raise Refused(401, "Login failed")
 
-    async def _expected(self, session: str, name: str) -> Announced:
-        """The announcement of a file that is put. Raises Refused (401, 404)."""
+    async def _expected(self, exchange: Exchange) -> tuple[Session, Announced]:
+        """Whose file is put, and what it is. Raises Refused (401)."""
+        key, name = exchange.groups
         now = self._house.clock()
         try:
-            announced = await self._house.spool.database.read(
-                lambda connection: sharing.announced(connection, session, now)
+            session, announced = await self._house.spool.database.read(
+                lambda connection: sharing.announced(connection, key.lower(), now)
             )
         except SessionExpired:
             raise Refused(401, "Session expired") from None
-        for candidate in announced:
-            if sns.is_name(name, candidate.name):
-                return candidate
-        raise Refused(404, f"{name} was not announced")
+        expected = _belongs_to(session, announced, name, exchange.request.query)
+        if expected.id is None:
+            exchange.body.quirks.add("unannounced-file")
+            delivery = self._house.routes.site(expected.site)
+            if delivery.action == "email":
+                self._house.admit_recipients(exchange.client, delivery.recipients)
+        return session, expected
 
     async def _take(
-        self, expected: Announced, incoming: Incoming, begun: float, exchange: Exchange
+        self,
+        session: Session,
+        expected: Announced,
+        incoming: Incoming,
+        begun: float,
+        exchange: Exchange,
     ) -> None:
         """Commit a complete file, unless it is one that the camera put before."""
         kept = await in_thread(_on_disk, incoming, self._house.spool.files)
         delivery = self._house.routes.site(expected.site)
         name = safe_name(expected.name)
-
-        def may_join(before: int) -> None:
-            if self._house.requires_alt_text(delivery.action):
-                check_alt_texts(expected.text, before + 1)
-
         arrived = Arrived(
             kept=kept,
             begun=begun,
@@ -163,16 +154,22 @@ class SocialDialogue:
             media_type=media_type(name, exchange.request.value("Content-Type").partition(";")[0]),
             planned=[delivery] if delivery.photo is not None else [],
             gathered=[delivery] if delivery.photo is None else [],
-            may_join=may_join,
+            repeatable=REPEATABLE,
+            requires_alt_text=self._house.requires_alt_text(delivery.action),
         )
         now, quiet = self._house.clock(), self._house.config.server.quiet
         faults.point("before commit")
-        shipment, new = await self._house.spool.database.write(
-            lambda connection: sharing.arrive(connection, expected, arrived, now, quiet)
-        )
+        try:
+            shipment, arrival = await self._house.spool.database.write(
+                lambda connection: sharing.arrive(
+                    connection, session, expected, arrived, now, quiet
+                )
+            )
+        except MissingAltText as error:
+            raise Refused(400, str(error)) from None
         faults.point("committed")
-        if not new:
-            Steps(log, shipment).info("%s sent again, nothing made twice", name)
+        if arrival is not Arrival.NEW:
+            Steps(log, shipment).info("%s %s", name, arrival.value)
             return
         incoming.release()
         self._house.live.shipment(shipment)
@@ -180,7 +177,7 @@ class SocialDialogue:
         Steps(log, shipment).info(
             "%s from %s for %s: %d bytes",
             name,
-            expected.account,
+            session.account,
             expected.site,
             kept.size,
         )
@@ -191,6 +188,29 @@ class SocialDialogue:
         await self._house.spool.database.write(
             lambda connection: sharing.prolong(connection, session, begun, until)
         )
+
+
+def _belongs_to(
+    session: Session, announced: Sequence[Announced], name: str, query: str
+) -> Announced:
+    """What a file is that is put under `name`: never refused for it, as the reference does.
+
+    It is the announced one of that name, else the only one that waits, else one more of the
+    session's last share, else a photo without a text.
+    """
+    waiting = [file for file in announced if file.photo_id is None]
+    names = sns.readings(name) | (sns.readings(f"{name}?{query}") if query else set())
+    for same in (str, sns.folded):
+        possible = {same(reading) for reading in names}
+        for file in (*waiting, *announced):
+            if same(file.name) in possible:
+                return file
+    if len(waiting) == 1:
+        return waiting[0]
+    own_name = sns.decoded(name)
+    if announced:
+        return dataclasses.replace(announced[0], id=None, name=own_name, photo_id=None)
+    return Announced(None, session.site, own_name, "", "", None)
 
 
 def _on_disk(incoming: Incoming, files: Files) -> Kept:

@@ -7,7 +7,18 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Select,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from shutterpost.model import Planned
 from shutterpost.spool.schema import attempts, deliveries
@@ -80,6 +91,29 @@ def fail(connection: Connection, delivery_id: int, error: str, now: float) -> No
 
 def _attempted(connection: Connection, delivery_id: int, now: float, error: str) -> None:
     connection.execute(insert(attempts).values(delivery_id=delivery_id, finished=now, error=error))
+
+
+def retry(connection: Connection, which: ColumnElement[bool], now: float) -> list[int]:
+    """Have deliveries tried now, as patiently as new ones; returns their shipments.
+
+    An action that has noted progress finds `again` in it, and takes back what it had given up.
+    """
+    nothing = literal({}, JSON)
+    again = func.json_set(deliveries.c.progress, "$.again", func.json("true"))
+    changed = connection.execute(
+        update(deliveries)
+        .where(which)
+        .values(
+            state=WAITING,
+            due=now,
+            patient_since=now,
+            finished=None,
+            told=False,
+            progress=case((deliveries.c.progress == nothing, nothing), else_=again),
+        )
+        .returning(deliveries.c.shipment_id)
+    )
+    return list(changed.scalars())
 
 
 def put_off(connection: Connection, of: Select[tuple[int]], due: float) -> None:

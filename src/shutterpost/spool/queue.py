@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Row, case, func, literal, select, update
+from sqlalchemy import Connection, Row, select, update
 
+from shutterpost.spool import deliveries as statements
 from shutterpost.spool.deliveries import DROPPED, FAILED, WAITING
 from shutterpost.spool.schema import attempts, deliveries, photos, shipments
 
@@ -54,34 +55,17 @@ def entry(connection: Connection, delivery_id: int) -> dict[str, Any]:
 def retry(connection: Connection, delivery_id: int, now: float) -> list[int]:
     """Have a delivery tried now, as patiently as a new one; returns its shipment.
 
-    Its action finds `again` in the progress, and takes back what it had given up. Raises
-    NotPossible.
+    Raises NotPossible.
     """
     state = _state(connection, delivery_id)
     if state not in (WAITING, FAILED):
         raise NotPossible(f"delivery {delivery_id} is {state}: there is nothing to retry")
-    progress: dict[str, Any] = connection.execute(
-        select(deliveries.c.progress).where(deliveries.c.id == delivery_id)
-    ).scalar_one()
-    if progress:
-        progress = {**progress, "again": True}
-    return _change(connection, delivery_id, **_afresh(now), progress=progress)
+    return statements.retry(connection, deliveries.c.id == delivery_id, now)
 
 
 def retry_failed(connection: Connection, now: float) -> list[int]:
     """Have all that failed tried now; returns their shipments."""
-    nothing = literal({}, JSON)
-    again = func.json_set(deliveries.c.progress, "$.again", func.json("true"))
-    changed = connection.execute(
-        update(deliveries)
-        .where(deliveries.c.state == FAILED)
-        .values(
-            **_afresh(now),
-            progress=case((deliveries.c.progress == nothing, nothing), else_=again),
-        )
-        .returning(deliveries.c.shipment_id)
-    )
-    return list(changed.scalars())
+    return statements.retry(connection, deliveries.c.state == FAILED, now)
 
 
 def drop(connection: Connection, delivery_id: int, now: float) -> list[int]:
@@ -90,17 +74,6 @@ def drop(connection: Connection, delivery_id: int, now: float) -> list[int]:
     if state not in (WAITING, FAILED):
         raise NotPossible(f"delivery {delivery_id} is {state}: there is nothing to drop")
     return _change(connection, delivery_id, state=DROPPED, finished=now)
-
-
-def _afresh(now: float) -> dict[str, Any]:
-    """A delivery that is tried now, as patiently as a new one."""
-    return {
-        "state": WAITING,
-        "due": now,
-        "patient_since": now,
-        "finished": None,
-        "told": False,
-    }
 
 
 def _change(connection: Connection, delivery_id: int, **values: Any) -> list[int]:

@@ -28,7 +28,13 @@ def add_shipment(connection: Connection, **values: object) -> int:
 
 
 def add_photo(
-    connection: Connection, shipment_id: int, position: int, name: str, media_type: str, kept: Kept
+    connection: Connection,
+    shipment_id: int,
+    position: int,
+    name: str,
+    media_type: str,
+    kept: Kept,
+    received: float,
 ) -> int:
     """Add a photo to a shipment. Returns its id."""
     row = {
@@ -40,6 +46,7 @@ def add_photo(
         "sha256": kept.sha256,
         "file": kept.file,
         "purged": False,
+        "received": received,
     }
     return _insert(connection, photos, row)
 

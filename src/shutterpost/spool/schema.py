@@ -58,7 +58,9 @@ photos = Table(
     Column("sha256", String(64), nullable=False),
     Column("file", String(64), nullable=False),
     Column("purged", Boolean, nullable=False),
+    Column("received", Float, nullable=False),
     Index("photos_by_shipment", "shipment_id", "position"),
+    Index("photos_by_time", "received"),
     sqlite_autoincrement=True,
 )
 
@@ -276,5 +278,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         # A far end's Retry-After may have put a delivery off beyond the year 9999.
         "UPDATE deliveries SET due = created WHERE due > 253370764800",
+        "ALTER TABLE photos ADD COLUMN received FLOAT NOT NULL DEFAULT 0",
+        "UPDATE photos SET received = "
+        "(SELECT received FROM shipments WHERE shipments.id = photos.shipment_id)",
+        "CREATE INDEX photos_by_time ON photos (received)",
     ),
 )

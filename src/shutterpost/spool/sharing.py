@@ -2,24 +2,40 @@
 
 A camera announces and puts each file in turn and never says how many will follow. So a
 photo joins its session's open shipment while site and text stay the same; a shipment
-closes when every alt text has its photo, or after a quiet time.
+closes when every alt text has its photo, or after a quiet time. What comes later with
+the same text goes on with the next alt text (`_photos_so_far`), or is a new share.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from shutterpost.model import Planned, caption
-from shutterpost.spool import deliveries
+from shutterpost.model import Planned, caption, require_alt_texts
+from shutterpost.spool import deliveries, repeats
 from shutterpost.spool.files import Kept
+from shutterpost.spool.repeats import Arrival
 from shutterpost.spool.rows import add_photo, add_shipment
 from shutterpost.spool.schema import announcements, photos, sessions, shipments
+from shutterpost.spool.schema import deliveries as delivery_table
 
-SESSION_LIFETIME = 86400.0
-"""Seconds a session lives without being used."""
+SESSION_LIFETIME = 30 * 86400.0
+"""Seconds a session lives without being used. The reference's live for ever (proven)."""
+GOES_ON = 600.0
+"""Seconds after its quiet time in which an incomplete share still goes on."""
 
 
 class SessionExpired(Exception):
@@ -27,13 +43,23 @@ class SessionExpired(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
-    """One announced file of a session."""
+class Session:
+    """Who logged in to which site, from where."""
 
-    id: int
-    session: str
+    key: str
     account: str
+    site: str
     client: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """One file that a session announced; `photo_id` is the photo that came for it.
+
+    A file that came without an announcement has no `id`.
+    """
+
+    id: int | None
     site: str
     name: str
     camera: str
@@ -46,8 +72,7 @@ class Arrived:
     """A file that came for an announcement, and what is to be done with it.
 
     `begun` is when its first byte came. `planned` are the photo's own deliveries,
-    `gathered` are those of its shipment.
-    `may_join` is given how many photos the text has had, and may raise.
+    `gathered` are those of its shipment; for `repeatable` see `repeats.retry`.
     """
 
     kept: Kept
@@ -56,7 +81,8 @@ class Arrived:
     media_type: str
     planned: Sequence[Planned]
     gathered: Sequence[Planned]
-    may_join: Callable[[int], None]
+    repeatable: Sequence[str]
+    requires_alt_text: bool
 
 
 def log_in(connection: Connection, account: str, site: str, client: str, now: float) -> str:
@@ -70,53 +96,44 @@ def log_in(connection: Connection, account: str, site: str, client: str, now: fl
     return key
 
 
-def log_out(connection: Connection, key: str) -> None:
-    """End a session, if there is one."""
-    connection.execute(delete(announcements).where(announcements.c.session == key))
-    connection.execute(delete(sessions).where(sessions.c.key == key))
-
-
 def announce(
     connection: Connection,
     key: str,
-    site: str,
-    name: str,
-    camera: str,
-    text: str,
+    file: Announced,
+    stored_name: str,
+    requires_alt_text: bool,
     now: float,
     quiet: float,
-    allow: Callable[[Sequence[str]], None],
 ) -> None:
-    """Expect a file. `allow` is given the names that this text already has, and may raise.
+    """Expect a file. Raises SessionExpired, and MissingAltText.
 
-    Raises SessionExpired.
+    A name that came with the same text a moment ago is a retry, and needs no alt text of
+    its own.
     """
-    _use(connection, key, now)
-    held = connection.execute(
-        select(photos.c.name)
-        .join(shipments, shipments.c.id == photos.c.shipment_id)
-        .where(*_same_share(key, site, text))
-    )
-    allow(held.scalars().all())
-    row = {"session": key, "site": site, "name": name, "camera": camera, "text": text}
+    session = _live(connection, key, now)
+    connection.execute(update(sessions).where(sessions.c.key == key).values(used=now))
+    if requires_alt_text:
+        same_name = photos.c.name == stored_name
+        if _recent_photo(connection, session, file, now, now, same_name) is None:
+            last = _last_shipment(connection, session, file)
+            require_alt_texts(file.text, _photos_so_far(connection, last, now, quiet) + 1)
+    row = {"session": key, "site": file.site, "name": file.name}
+    row |= {"camera": file.camera, "text": file.text}
     connection.execute(insert(announcements).values(**row, created=now))
     prolong(connection, key, now, now + quiet)
 
 
-def announced(connection: Connection, key: str, now: float) -> list[Announced]:
-    """What a session announced, the newest first. Raises SessionExpired."""
+def announced(connection: Connection, key: str, now: float) -> tuple[Session, list[Announced]]:
+    """A session, and what it announced, the newest first. Raises SessionExpired."""
     session = _live(connection, key, now)
     rows = connection.execute(
         select(announcements)
         .where(announcements.c.session == key)
-        .order_by(announcements.c.photo_id.is_not(None), announcements.c.id.desc())
+        .order_by(announcements.c.id.desc())
     )
-    return [
+    return session, [
         Announced(
             id=row.id,
-            session=key,
-            account=session.account,
-            client=session.client,
             site=row.site,
             name=row.name,
             camera=row.camera,
@@ -128,35 +145,34 @@ def announced(connection: Connection, key: str, now: float) -> list[Announced]:
 
 
 def arrive(
-    connection: Connection, expected: Announced, arrived: Arrived, now: float, quiet: float
-) -> tuple[int, bool]:
+    connection: Connection,
+    session: Session,
+    expected: Announced,
+    arrived: Arrived,
+    now: float,
+    quiet: float,
+) -> tuple[int, Arrival]:
     """Take a file into its shipment: the shipment's id, and whether the file is new.
 
-    The same bytes under the same name and text are the same photo, sent again.
+    Raises MissingAltText.
     """
-    same_share = _same_share(expected.session, expected.site, expected.text)
-    known = connection.execute(
-        select(photos.c.id, photos.c.shipment_id)
-        .join(shipments, shipments.c.id == photos.c.shipment_id)
-        .where(*same_share)
-        .where(photos.c.name == arrived.name, photos.c.sha256 == arrived.kept.sha256)
-    ).first()
+    known = _same_photo(connection, session, expected, arrived, now)
     if known is not None:
         _fulfil(connection, expected, known.id)
-        return known.shipment_id, False
-    before = connection.execute(
-        select(func.count())
-        .select_from(photos)
-        .join(shipments, shipments.c.id == photos.c.shipment_id)
-        .where(*same_share)
-    ).scalar_one()
-    arrived.may_join(before)
-    shipment_id = _open_shipment(connection, expected, arrived.begun, now, before)
+        return known.shipment_id, _again(connection, session, known, arrived, now, quiet)
+    last = _last_shipment(connection, session, expected)
+    before = _photos_so_far(connection, last, arrived.begun, quiet)
+    if arrived.requires_alt_text:
+        require_alt_texts(expected.text, before + 1)
+    if last is not None and _is_open(connection, last, arrived.begun):
+        shipment_id = last.id
+    else:
+        shipment_id = _begin_shipment(connection, session, expected, now, before)
     position = connection.execute(
         select(func.count()).select_from(photos).where(photos.c.shipment_id == shipment_id)
     ).scalar_one()
     photo_id = add_photo(
-        connection, shipment_id, position, arrived.name, arrived.media_type, arrived.kept
+        connection, shipment_id, position, arrived.name, arrived.media_type, arrived.kept, now
     )
     _fulfil(connection, expected, photo_id)
     deliveries.plan(connection, shipment_id, [photo_id], arrived.planned, now)
@@ -165,7 +181,7 @@ def arrive(
     complete = before + 1 == len(caption(expected.text).alt_texts)
     until = now if complete else now + quiet
     _wait(connection, shipments.c.id == shipment_id, until, complete=complete)
-    return shipment_id, True
+    return shipment_id, Arrival.NEW
 
 
 def prolong(connection: Connection, key: str, since: float, until: float) -> None:
@@ -185,34 +201,111 @@ def _wait(
     connection.execute(update(shipments).where(which).values(quiet_until=until, complete=complete))
 
 
-def _open_shipment(
-    connection: Connection, expected: Announced, begun: float, now: float, before: int
-) -> int:
-    """The shipment that was open when the file began to arrive, or a new one."""
-    last = connection.execute(
-        select(shipments.c.id)
-        .where(*_same_share(expected.session, expected.site, expected.text))
-        .where(~shipments.c.complete, shipments.c.quiet_until > begun)
-        .order_by(shipments.c.id.desc())
+def _recent_photo(
+    connection: Connection,
+    session: Session,
+    file: Announced,
+    begun: float,
+    now: float,
+    *which: ColumnElement[bool],
+) -> Row[Any] | None:
+    """A photo of the same account, site and text that came within the window, in any session."""
+    return connection.execute(
+        select(photos)
+        .join(shipments, shipments.c.id == photos.c.shipment_id)
+        .where(*repeats.recent(photos.c.received, begun, now))
+        .where(func.lower(shipments.c.sender) == func.lower(session.account))
+        .where(shipments.c.site == file.site, shipments.c.text == file.text)
+        .where(*which)
+        .order_by(photos.c.id.desc())
+        .limit(1)
     ).first()
-    if last is not None and not deliveries.begun(connection, last.id):
-        return int(last.id)
-    return add_shipment(
-        connection,
-        received=now,
-        sender=expected.account,
-        site=expected.site,
-        text=expected.text,
-        camera=expected.camera,
-        client=expected.client,
-        session=expected.session,
-        photos_before=before,
-        complete=False,
+
+
+def _same_photo(
+    connection: Connection, session: Session, expected: Announced, arrived: Arrived, now: float
+) -> Row[Any] | None:
+    """The photo that this file is again, if its own file is still in the spool.
+
+    A file that nobody announced is recognised under any name: its name is a guess.
+    """
+    which = [photos.c.sha256 == arrived.kept.sha256, ~photos.c.purged]
+    if expected.id is not None:
+        which.append(photos.c.name == arrived.name)
+    return _recent_photo(connection, session, expected, arrived.begun, now, *which)
+
+
+def _again(
+    connection: Connection,
+    session: Session,
+    known: Row[Any],
+    arrived: Arrived,
+    now: float,
+    quiet: float,
+) -> Arrival:
+    """A photo was sent again, perhaps in a new session, which goes on with the shipment."""
+    shipment = shipments.c.id == known.shipment_id
+    connection.execute(update(shipments).where(shipment).values(session=session.key))
+    prolong(connection, session.key, arrived.begun, now + quiet)
+    of = (delivery_table.c.shipment_id == known.shipment_id) & or_(
+        delivery_table.c.photo_id == known.id, delivery_table.c.photo_id.is_(None)
+    )
+    return repeats.retry(connection, of, arrived.repeatable, now)
+
+
+def _last_shipment(connection: Connection, session: Session, file: Announced) -> Row[Any] | None:
+    """The newest shipment of the session with the file's site and text."""
+    return connection.execute(
+        select(shipments)
+        .where(shipments.c.session == session.key)
+        .where(shipments.c.site == file.site, shipments.c.text == file.text)
+        .order_by(shipments.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def _photos_so_far(connection: Connection, last: Row[Any] | None, when: float, quiet: float) -> int:
+    """How many photos the share has had that goes on after its last shipment.
+
+    0 for a new share. One whose alt texts all have their photos goes on for the quiet time,
+    unless the session shared something else since: its camera has more photos than alt texts.
+    """
+    if last is None:
+        return 0
+    if last.complete:
+        later = exists().where(shipments.c.session == last.session, shipments.c.id > last.id)
+        if when >= last.quiet_until + quiet or connection.execute(select(later)).scalar_one():
+            return 0
+    elif when >= last.quiet_until + GOES_ON:
+        return 0
+    held: int = connection.execute(
+        select(func.count()).select_from(photos).where(photos.c.shipment_id == last.id)
+    ).scalar_one()
+    return int(last.photos_before) + held
+
+
+def _is_open(connection: Connection, last: Row[Any], begun: float) -> bool:
+    """Whether a shipment was open when a file began to arrive, and still is."""
+    return (
+        not last.complete and last.quiet_until > begun and not deliveries.begun(connection, last.id)
     )
 
 
-def _same_share(key: str, site: str, text: str) -> tuple[Any, ...]:
-    return (shipments.c.session == key, shipments.c.site == site, shipments.c.text == text)
+def _begin_shipment(
+    connection: Connection, session: Session, expected: Announced, now: float, before: int
+) -> int:
+    return add_shipment(
+        connection,
+        received=now,
+        sender=session.account,
+        site=expected.site,
+        text=expected.text,
+        camera=expected.camera,
+        client=session.client,
+        session=session.key,
+        photos_before=before,
+        complete=False,
+    )
 
 
 def _fulfil(connection: Connection, expected: Announced, photo_id: int) -> None:
@@ -221,15 +314,10 @@ def _fulfil(connection: Connection, expected: Announced, photo_id: int) -> None:
     )
 
 
-def _live(connection: Connection, key: str, now: float) -> Row[Any]:
+def _live(connection: Connection, key: str, now: float) -> Session:
     row = connection.execute(
         select(sessions).where(sessions.c.key == key, sessions.c.used > now - SESSION_LIFETIME)
     ).one_or_none()
     if row is None:
         raise SessionExpired
-    return row
-
-
-def _use(connection: Connection, key: str, now: float) -> None:
-    _live(connection, key, now)
-    connection.execute(update(sessions).where(sessions.c.key == key).values(used=now))
+    return Session(key=row.key, account=row.account, site=row.site, client=row.client)

@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import hashlib
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -15,20 +16,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from shutterpost import faults
 from shutterpost.config.settings import DATABASE
 from shutterpost.model import Delivery, Planned
-from shutterpost.spool import claims, deliveries, upkeep
+from shutterpost.spool import claims, deliveries, repeats, upkeep
 from shutterpost.spool.claims import Excluded
 from shutterpost.spool.database import Database
 from shutterpost.spool.files import Files, Kept
+from shutterpost.spool.repeats import Arrival
 from shutterpost.spool.rows import add_photo, add_shipment
-from shutterpost.spool.schema import shipments
-
-DUPLICATE_WINDOW = 600.0
-"""Seconds in which the same e-mail again is taken for the camera's own retry."""
+from shutterpost.spool.schema import deliveries as table
+from shutterpost.spool.schema import photos, shipments
 
 
 class AlreadyRunning(Exception):
@@ -37,7 +37,10 @@ class AlreadyRunning(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An e-mail that is not committed yet; `photos` are (name, media type, file)."""
+    """An e-mail that is not committed yet; `photos` are (name, media type, file).
+
+    It began to arrive at `begun`, if that is known, and is whole since `received`.
+    """
 
     received: float
     sender: str
@@ -48,6 +51,7 @@ class Draft:
     photos: tuple[tuple[str, str, Kept], ...]
     device: str = ""
     client: str = ""
+    begun: float = math.inf
 
     @property
     def fingerprint(self) -> str:
@@ -93,15 +97,18 @@ class Spool:
         if self._lock is not None:
             os.close(self._lock)
 
-    async def commit(self, draft: Draft, planned: Sequence[Planned]) -> tuple[int, bool]:
+    async def commit(
+        self, draft: Draft, planned: Sequence[Planned], repeatable: Sequence[str] = ()
+    ) -> tuple[int, Arrival]:
         """Commit a shipment with its deliveries: its id, and whether it is new.
 
         An equal one that arrived less than ten minutes before is the same shipment; the
-        draft's files are then not used. On return all is on disk.
+        draft's files are then not used (see `repeats.retry`, for `repeatable` too). On
+        return all is on disk.
         """
         faults.point("before commit")
         committed = await self.database.write(
-            lambda connection: _commit(connection, draft, planned)
+            lambda connection: _commit(connection, draft, planned, repeatable)
         )
         faults.point("committed")
         return committed
@@ -188,15 +195,19 @@ class Spool:
         return len(names)
 
 
-def _commit(connection: Connection, draft: Draft, planned: Sequence[Planned]) -> tuple[int, bool]:
+def _commit(
+    connection: Connection, draft: Draft, planned: Sequence[Planned], repeatable: Sequence[str]
+) -> tuple[int, Arrival]:
+    purged = exists().where(photos.c.shipment_id == shipments.c.id, photos.c.purged)
     same = connection.execute(
         select(shipments.c.id)
-        .where(shipments.c.fingerprint == draft.fingerprint)
-        .where(shipments.c.received > draft.received - DUPLICATE_WINDOW)
+        .where(shipments.c.fingerprint == draft.fingerprint, ~purged)
+        .where(*repeats.recent(shipments.c.received, draft.begun, draft.received))
         .limit(1)
     ).scalar_one_or_none()
     if same is not None:
-        return same, False
+        of = table.c.shipment_id == same
+        return same, repeats.retry(connection, of, repeatable, draft.received)
     shipment_id = add_shipment(
         connection,
         received=draft.received,
@@ -210,8 +221,8 @@ def _commit(connection: Connection, draft: Draft, planned: Sequence[Planned]) ->
         fingerprint=draft.fingerprint,
     )
     photo_ids = [
-        add_photo(connection, shipment_id, position, *photo)
+        add_photo(connection, shipment_id, position, *photo, draft.received)
         for position, photo in enumerate(draft.photos)
     ]
     deliveries.plan(connection, shipment_id, photo_ids, planned, draft.received)
-    return shipment_id, True
+    return shipment_id, Arrival.NEW
