@@ -1,15 +1,35 @@
 """A photos folder that hangs holds up nothing but what is stored there."""
 
 import asyncio
+import hashlib
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from shutterpost.actions import TemporaryError
+from shutterpost.actions.store import Store
+from shutterpost.config.values import Secret
 from shutterpost.disk import Disk
 from shutterpost.folder_threads import AT_ONCE, FolderHangs, FolderThreads
+from shutterpost.model import Photo
+from shutterpost.photos_folder import PhotosFolder
+from shutterpost.secret import folder_of
+from tests.conftest import Smarthost, StartServer
 from tests.hanging import hanging
-from tests.support import eventually
+from tests.support import (
+    PHOTO,
+    email_body,
+    email_request,
+    eventually,
+    need,
+    need_root,
+    recording,
+    reply_body,
+)
+from tests.web.visitor import Visitor
 
 
 def test_work_that_is_late_is_left_behind_and_nothing_more_begun(tmp_path: Path) -> None:
@@ -103,3 +123,116 @@ def test_whether_there_is_room_is_known_without_the_photos_folder(tmp_path: Path
     with hanging(photos):
         assert asyncio.run(uploads()) > 10
         asyncio.run(disk.require(1))
+
+
+def spooled(folder: Path) -> tuple[Photo, Store]:
+    path = folder / "spooled"
+    path.write_bytes(PHOTO)
+    sha256 = hashlib.sha256(PHOTO).hexdigest()
+    photos = PhotosFolder(folder / "photos", folder, 0, limit=0.3)
+    return Photo(1, "A.JPG", "image/jpeg", len(PHOTO), sha256, path), Store(photos, Secret("s"))
+
+
+def test_what_is_stored_in_a_folder_that_hangs_waits_and_comes(tmp_path: Path) -> None:
+    photo, store = spooled(tmp_path)
+    photos = tmp_path / "photos"
+    first = asyncio.run(store.store(photo, "me@x.y"))
+    first.unlink()
+
+    async def try_twice() -> None:
+        for _ in range(2):
+            with pytest.raises(TemporaryError, match="photos does not answer"):
+                await store.store(photo, "me@x.y")
+
+    with hanging(photos):
+        asyncio.run(try_twice())
+
+    def stored() -> bool:
+        try:
+            return asyncio.run(store.store(photo, "me@x.y")) == first
+        except TemporaryError:
+            return False
+
+    eventually(stored)
+    assert first.read_bytes() == PHOTO
+
+
+def test_a_folder_that_hangs_in_the_middle_of_a_copy(tmp_path: Path) -> None:
+    """As when writes hang, but not looks: a disk that is frozen."""
+    need_root()
+    need("fsfreeze")
+    disk, photos = tmp_path / "disk.img", tmp_path / "photos"
+    photos.mkdir()
+    with disk.open("wb") as file:
+        file.truncate(20_000_000)
+    subprocess.run(["mkfs.ext4", "-q", str(disk)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(disk), str(photos)], check=True)
+    try:
+        photo, store = spooled(tmp_path)
+        asyncio.run(store.store(photo, "me@x.y")).unlink()
+        subprocess.run(["fsfreeze", "-f", str(photos)], check=True)
+        try:
+            with pytest.raises(TemporaryError, match="does not answer"):
+                asyncio.run(store.store(photo, "me@x.y"))
+        finally:
+            subprocess.run(["fsfreeze", "-u", str(photos)], check=True)
+        eventually(lambda: list(photos.rglob("A.JPG")))  # by the thread that was left behind
+        path = asyncio.run(store.store(photo, "me@x.y"))
+        assert path.name == "A.JPG"
+        assert [found.name for found in path.parent.iterdir()] == ["A.JPG"]
+    finally:
+        subprocess.run(["umount", "-l", str(photos)], check=True)
+
+
+CONFIG = """
+[storage]
+photos = "nas"
+secret = "s"
+[delivery]
+first_retry = "0.2 s"
+[web]
+folders = true
+[shell]
+cmd = ["true"]
+[actions]
+"shell@example.org" = "shell"
+"mail@example.org" = "email"
+"""
+
+
+def test_cameras_the_page_and_other_actions_go_on(
+    start_server: StartServer, smarthost: Smarthost
+) -> None:
+    server = start_server(CONFIG + smarthost.config)
+    nas = server.folder / "nas"
+
+    def send(name: str, recipient: str) -> None:
+        request = email_request(email_body((name, PHOTO), receivers=(recipient,), text=name))
+        assert server.ask(request).body == reply_body("status-succ")
+
+    with hanging(nas):
+        for number in range(6):
+            send(f"{number}.JPG", "shell@example.org")
+        assert server.ask(recording("sns-login-nx300")).status in (200, 401)
+        send("B.JPG", "mail@example.org")
+        eventually(lambda: smarthost.inbox.mails)
+        visitor = Visitor(server.page)
+        assert visitor.get("/healthz").status == 200
+        folder = folder_of("Camera@samsungcamera.com", Secret("s"))
+        assert visitor.get(f"/{folder}/").status == 503
+        assert "answers again" not in server.output
+        server.stop()
+        server.start()  # while it hangs
+        send("C.JPG", "mail@example.org")
+        eventually(lambda: len(smarthost.inbox.mails) == 2)
+    eventually(lambda: len(list(nas.rglob("*.JPG"))) == 6)
+    assert "does not answer" in server.output
+
+
+def test_check_says_so(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[storage]\nphotos = "nas"\n')
+    (tmp_path / "nas").mkdir()
+    with hanging(tmp_path / "nas"):
+        command = [sys.executable, "-m", "shutterpost", "check", "--offline", "-c", "config.toml"]
+        checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert f"FAIL  photos: {tmp_path}/nas does not answer" in checked.stdout

@@ -1,6 +1,7 @@
 """Makes actions from their settings; what the configuration does not use is not imported."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from shutterpost.actions import Action, store
 from shutterpost.config import Config
@@ -8,8 +9,17 @@ from shutterpost.config.values import Secret
 from shutterpost.photos_folder import PhotosFolder
 
 
-def actions(config: Config, secret: Secret) -> dict[str, Action]:
-    """The configured actions by name."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What actions are made from."""
+
+    config: Config
+    secret: Secret
+    photos: PhotosFolder
+
+
+def actions(config: Config, secret: Secret, photos: PhotosFolder) -> dict[str, Action]:
+    """The configured actions by name; all that store do so in `photos`."""
     used = {"store", *(str(action) for action in config.actions.values())}
     if config.email.host:
         used.add("email")
@@ -18,7 +28,7 @@ def actions(config: Config, secret: Secret) -> dict[str, Action]:
     made = {}
     for full_name in used:
         name, _, instance = full_name.partition(".")
-        made[full_name] = _MAKERS[name](config, secret, instance)
+        made[full_name] = _MAKERS[name](Parts(config, secret, photos), instance)
     return made
 
 
@@ -27,36 +37,36 @@ def photos_folder(config: Config) -> PhotosFolder:
     return PhotosFolder(config.storage.photos, config.storage.data, config.storage.min_free)
 
 
-def _store(config: Config, secret: Secret, instance: str) -> Action:
-    return store.Store(photos_folder(config), secret, instance)
+def _store(parts: Parts, instance: str) -> Action:
+    return store.Store(parts.photos, parts.secret, instance)
 
 
-def _email(config: Config, secret: Secret, instance: str) -> Action:
+def _email(parts: Parts, instance: str) -> Action:
     from shutterpost.actions.email import Email
 
-    return Email(config.email)
+    return Email(parts.config.email)
 
 
-def _mastodon(config: Config, secret: Secret, instance: str) -> Action:
+def _mastodon(parts: Parts, instance: str) -> Action:
     from shutterpost.actions.mastodon import Mastodon
 
-    return Mastodon(config.mastodon[instance])
+    return Mastodon(parts.config.mastodon[instance])
 
 
-def _shell(config: Config, secret: Secret, instance: str) -> Action:
+def _shell(parts: Parts, instance: str) -> Action:
     from shutterpost.actions.shell import Shell
 
-    keeping = store.Store(photos_folder(config), secret)
-    return Shell(config.shell[instance], config.folder, keeping.store)
+    keeping = store.Store(parts.photos, parts.secret)
+    return Shell(parts.config.shell[instance], parts.config.folder, keeping.store)
 
 
-def _drop(config: Config, secret: Secret, instance: str) -> Action:
+def _drop(parts: Parts, instance: str) -> Action:
     from shutterpost.actions.drop import Drop
 
     return Drop()
 
 
-_MAKERS: dict[str, Callable[[Config, Secret, str], Action]] = {
+_MAKERS: dict[str, Callable[[Parts, str], Action]] = {
     "store": _store,
     "email": _email,
     "mastodon": _mastodon,

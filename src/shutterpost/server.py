@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
@@ -22,11 +23,13 @@ from shutterpost.config.values import Secret
 from shutterpost.couriers import Couriers, Patience
 from shutterpost.devices import Devices
 from shutterpost.doors import CameraDoor
+from shutterpost.folder_threads import FolderHangs
 from shutterpost.gateway import Gateway
 from shutterpost.live import Live
 from shutterpost.makers import actions, photos_folder
 from shutterpost.metrics import Metrics
 from shutterpost.model import Delivery
+from shutterpost.photos_folder import PhotosFolder
 from shutterpost.secret import folder_secret
 from shutterpost.spool import AlreadyRunning, NewerDatabase, Spool
 from shutterpost.spool.relocate import relocate
@@ -42,6 +45,8 @@ log = logging.getLogger(__name__)
 STOP_CAMERAS = 6.0
 """Seconds that uploads on the wire have left when the server is told to stop."""
 _THREADS = 16
+START_FOLDER = 5.0
+"""Seconds that a photos folder has to answer when the server starts."""
 STOP_COURIERS = 2.0
 """Seconds that deliveries under way have left after that."""
 
@@ -105,14 +110,15 @@ class Server:
         """Make the folders and open the spool. Raises CannotStart."""
         self._config = config
         self._spool = Spool(config.storage.data)
-        self._secret, self._leftovers = _prepare(config, self._spool)
+        photos = photos_folder(config)
+        self._secret, self._leftovers = _prepare(config, self._spool, photos)
         self._metrics = Metrics()
         self._live = Live()
         known = self._spool.database.read_now(seen)
         self._devices = Devices(known, time.time, self._device_did)
         self._couriers = Couriers(
             self._spool,
-            actions(config, self._secret),
+            actions(config, self._secret, photos),
             Patience(config.delivery.first_retry, config.delivery.give_up),
             time.time,
             self._tried,
@@ -229,12 +235,20 @@ class Server:
         self._live.tell("device", client=client, what=what)
 
 
-def _prepare(config: Config, spool: Spool) -> tuple[Secret, int]:
-    """Make the folders and open the spool. Raises CannotStart."""
+def _prepare(config: Config, spool: Spool, photos: PhotosFolder) -> tuple[Secret, int]:
+    """Make the folders and open the spool. Raises CannotStart.
+
+    A photos folder that hangs is left for later: cameras are taken all the same.
+    """
+
+    def clean() -> int:
+        photos.prepare()
+        return store.clean(photos.path)
+
     try:
         leftovers = spool.open()
-        photos_folder(config).prepare()
-        leftovers += store.clean(config.storage.photos)
+        with suppress(FolderHangs):  # it is in the log
+            leftovers += photos.threads.run_now(lambda _: clean(), START_FOLDER)
         return folder_secret(config.storage), leftovers
     except OSError as error:
         raise CannotStart(f"{error.filename or config.storage.data}: {error.strerror}") from None

@@ -33,7 +33,7 @@ def photo(tmp_path: Path) -> Callable[..., Photo]:
 
 
 def store(folder: Path, photo: Photo, instance: str = "", sender: str = SENDER) -> Path:
-    return Store(known(folder), SECRET, instance).store(photo, sender)
+    return asyncio.run(Store(known(folder), SECRET, instance).store(photo, sender))
 
 
 def known(path: Path) -> PhotosFolder:

@@ -11,7 +11,7 @@ import errno
 import os
 import re
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -45,7 +45,7 @@ class Shell:
     """Runs one configured command."""
 
     def __init__(
-        self, settings: Settings, folder: Path, store: Callable[[Photo, str], Path]
+        self, settings: Settings, folder: Path, store: Callable[[Photo, str], Awaitable[Path]]
     ) -> None:
         """`folder` is where the command runs; `store` keeps a photo and returns its path."""
         self._settings = settings
@@ -56,7 +56,7 @@ class Shell:
         """Store each photo and run the command for it."""
         said = []
         for photo in delivery.photos:
-            path = await asyncio.to_thread(self._store, photo, delivery.shipment.sender)
+            path = await self._store(photo, delivery.shipment.sender)
             values = _values(delivery, path)
             said.append(await self._run(arguments(self._settings.cmd, values), values))
         return Outcome("\n".join(said))

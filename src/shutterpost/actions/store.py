@@ -6,18 +6,17 @@ temporary name, fsynced, renamed while it is still open, and only then closed (i
 reports the name that a file has when it is closed).
 """
 
-import asyncio
 import errno
 import hashlib
 import os
-import threading
-from collections import defaultdict
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from shutterpost.actions import Note, Outcome, PermanentError, TemporaryError
 from shutterpost.camera.files import safe_name
 from shutterpost.config.values import Secret
+from shutterpost.folder_threads import Alive, FolderHangs
 from shutterpost.model import Delivery, Photo
 from shutterpost.photos_folder import PhotosFolder
 from shutterpost.secret import folder_of
@@ -27,8 +26,7 @@ TEMPORARY = ".shutterpost-"
 
 _PIECE = 1 << 20
 _LAST_NUMBER = 10_000
-_folders: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
-"""One file at a time looks for a free name in a folder and takes it."""
+_SYNC_AFTER = 64 << 20  # bytes, so that no single fsync takes long
 
 
 def clean(photos: Path) -> int:
@@ -50,25 +48,23 @@ class Store:
 
     async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
         """Copy the photos; the receipt is their paths."""
-        paths = [
-            await asyncio.to_thread(self.store, photo, delivery.shipment.sender)
-            for photo in delivery.photos
-        ]
+        sender = delivery.shipment.sender
+        paths = [await self.store(photo, sender) for photo in delivery.photos]
         return Outcome("\n".join(map(str, paths)))
 
-    def store(self, photo: Photo, sender: str) -> Path:
-        """Copy one photo; returns its path, or that of a file with the same bytes and name."""
+    async def store(self, photo: Photo, sender: str) -> Path:
+        """Copy one photo; returns its path, or that of a file with the same bytes and name.
+
+        Raises TemporaryError, also for a folder that hangs, and PermanentError.
+        """
         folder = self._photos / (self._instance or folder_of(sender, self._secret))
         try:
-            if trouble := self._folder.trouble(photo.size):
-                raise TemporaryError(trouble)
-            if not folder.is_dir():
-                folder.mkdir(parents=True, exist_ok=True)
-                _sync_folder(folder.parent)
-            if not folder.resolve().is_relative_to(self._photos.resolve()):
-                raise TemporaryError(f"{folder} is a link that leads out of {self._photos}")
-            with _folders[folder]:
-                return _copy(photo, folder)
+            async with self._folder.locks[folder]:
+                return await self._folder.threads.run(
+                    lambda alive: self._store(photo, folder, alive)
+                )
+        except FolderHangs:
+            raise TemporaryError(f"{self._photos} does not answer: is its disk there?") from None
         except FileNotFoundError as error:
             if error.filename == str(photo.path):
                 raise PermanentError(f"{photo.name} is no longer in the spool") from None
@@ -76,9 +72,20 @@ class Store:
         except OSError as error:
             raise TemporaryError(f"{folder} cannot be written: {error.strerror}") from None
 
+    def _store(self, photo: Photo, folder: Path, alive: Alive) -> Path:
+        if trouble := self._folder.trouble(photo.size):
+            raise TemporaryError(trouble)
+        self._folder.prepare()
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            _sync_folder(folder.parent)
+        if not folder.resolve().is_relative_to(self._photos.resolve()):
+            raise TemporaryError(f"{folder} is a link that leads out of {self._photos}")
+        return _copy(photo, folder, alive)
 
-def _copy(photo: Photo, folder: Path) -> Path:
-    final = _free_name(photo, folder)
+
+def _copy(photo: Photo, folder: Path, alive: Alive) -> Path:
+    final = _free_name(photo, folder, alive)
     if final.exists():
         return final
     temporary = folder / f"{TEMPORARY}{photo.id}"
@@ -93,9 +100,13 @@ def _copy(photo: Photo, folder: Path) -> Path:
                 view = memoryview(piece)
                 while view:
                     view = view[os.write(target, view) :]
+                if size % _SYNC_AFTER == 0:
+                    os.fsync(target)
+                alive()
             if size != photo.size:
                 raise PermanentError(f"{photo.name} is damaged: {size} of {photo.size} bytes")
             os.fsync(target)
+            alive()
             os.rename(temporary, final)
         except BaseException:
             with suppress(OSError):
@@ -107,7 +118,7 @@ def _copy(photo: Photo, folder: Path) -> Path:
     return final
 
 
-def _free_name(photo: Photo, folder: Path) -> Path:
+def _free_name(photo: Photo, folder: Path, alive: Alive) -> Path:
     """The photo's name, numbered if other bytes have it: `SAM_0001-2.JPG`.
 
     The name of a file with the photo's own bytes counts as free: it is this photo.
@@ -122,11 +133,19 @@ def _free_name(photo: Photo, folder: Path) -> Path:
             status = path.lstat()
         except FileNotFoundError:
             return path
-        if status.st_size == photo.size and path.is_file() and not path.is_symlink():
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() == photo.sha256:
-                    return path
+        is_alike = status.st_size == photo.size and stat.S_ISREG(status.st_mode)
+        if is_alike and _sha256(path, alive) == photo.sha256:
+            return path
     raise OSError(errno.EEXIST, f"over {_LAST_NUMBER} files are called {name}")
+
+
+def _sha256(path: Path, alive: Alive) -> str:
+    found = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            found.update(piece)
+            alive()
+    return found.hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

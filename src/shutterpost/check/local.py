@@ -13,10 +13,13 @@ from pathlib import Path
 from shutterpost.check.result import FAIL, OK, WARN, Result
 from shutterpost.config import Config
 from shutterpost.config.values import Address
+from shutterpost.folder_threads import FolderHangs
 from shutterpost.photos_folder import PhotosFolder
 
 OLDEST_SQLITE = (3, 35, 0)
 """The first with UPDATE ... RETURNING."""
+PHOTOS_LIMIT = 10.0
+"""Seconds that a photos folder has to answer."""
 _NOT_BEFORE = 1_767_225_600  # 2026: a clock that says less was never set
 
 
@@ -62,10 +65,17 @@ def _folder(what: str, folder: Path, min_free: int) -> Iterator[Result]:
 def _photos(config: Config) -> Iterator[Result]:
     storage = config.storage
     folder = PhotosFolder(storage.photos, storage.data, storage.min_free)
-    if folder.is_known and (trouble := folder.trouble(0)):
-        yield Result(FAIL, "photos", f"{trouble}: mount it, or free some space")
-        return
-    yield from _folder("photos", storage.photos, storage.min_free)
+
+    def look() -> list[Result]:
+        if folder.is_known and (trouble := folder.trouble(0)):
+            return [Result(FAIL, "photos", f"{trouble}: mount it, or free some space")]
+        return list(_folder("photos", storage.photos, storage.min_free))
+
+    try:
+        yield from folder.threads.run_now(lambda _: look(), PHOTOS_LIMIT)
+    except FolderHangs:
+        said = f"{storage.photos} does not answer: is its disk or server there?"
+        yield Result(FAIL, "photos", f"{said} Cameras are served, and photos wait")
 
 
 def _clock() -> Result:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,18 +21,27 @@ _BRACES = re.compile(r"\{([a-z]+)\}")
 _FOLDER_LIMIT = 2.0  # seconds that a folder may take to say where it really is
 
 
-def is_within(inner: Path, outer: Path) -> bool:
-    """Whether a folder is another one or lies in it, by whatever links or mounts.
+def is_within(folder: Path, photos: Path) -> bool:
+    """Whether a folder is the photos folder or lies in it, by whatever links or mounts."""
+    return bool(_found_within([(folder, photos)], photos))
 
-    A folder that does not answer is taken by its name.
+
+def _found_within(pairs: Sequence[tuple[Path, Path]], photos: Path) -> tuple[Path, Path] | None:
+    """The first pair whose inner folder lies in its outer one.
+
+    While the photos folder does not answer, folders are what they are called.
     """
-    names = Path(os.path.normpath(inner)), Path(os.path.normpath(outer))
-    if names[0].is_relative_to(names[1]):
-        return True
+    named = [tuple(Path(os.path.normpath(folder)) for folder in pair) for pair in pairs]
+    for pair, (inner, outer) in zip(pairs, named, strict=True):
+        if inner.is_relative_to(outer):
+            return pair
     try:
-        return FolderThreads(outer).run_now(lambda _: _is_really_within(*names), _FOLDER_LIMIT)
+        return FolderThreads(photos).run_now(
+            lambda _: next((pair for pair in pairs if _is_really_within(*pair)), None),
+            _FOLDER_LIMIT,
+        )
     except OSError:
-        return False
+        return None
 
 
 def _is_really_within(inner: Path, outer: Path) -> bool:
@@ -43,15 +53,17 @@ def _is_really_within(inner: Path, outer: Path) -> bool:
 
 def overlap(storage: Storage) -> str:
     """Why data and photos cannot be where they are, or nothing."""
-    if is_within(storage.data, storage.photos):
+    data, photos = storage.data, storage.photos
+    pairs = [(data, photos), *((photos, data / name) for name in OWN_FOLDERS)]
+    found = _found_within(pairs, photos)
+    if found is None:
+        return ""
+    if found[0] == data:
         return (
-            f"the data folder {storage.data} must not be the photos folder, nor inside it: what "
+            f"the data folder {data} must not be the photos folder, nor inside it: what "
             "watches or copies the photos would find the database there"
         )
-    for name in OWN_FOLDERS:
-        if is_within(storage.photos, storage.data / name):
-            return f"{storage.data / name} is for Shutterpost alone, which removes files there"
-    return ""
+    return f"{found[1]} is for Shutterpost alone, which removes files there"
 
 
 def is_safe(url: str) -> bool:

@@ -5,9 +5,10 @@ folders whose name is one are shown, every wrong name gets the same answer, and 
 no list of folders.
 """
 
-import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,15 +16,20 @@ from starlette.responses import FileResponse, Response
 
 from shutterpost.camera.files import media_type
 from shutterpost.dates import moment
+from shutterpost.folder_threads import FolderHangs, FolderThreads
 from shutterpost.secret import folder_of, folder_secret
 from shutterpost.spool import browse
 from shutterpost.web.house import House
 from shutterpost.web.pages import NOTHING, Pages
 from shutterpost.web.words import size
 
+T = TypeVar("T")
+
+HANGS = "The photos folder does not answer: try again later."
 PAGE_SIZE = 200
 """Files on one page."""
 _LOOK_AGAIN = 60.0  # seconds until the senders are asked for anew
+_LIMIT = 5.0  # seconds that a visitor waits for the photos folder
 _SHOWN = ("image/jpeg", "image/png", "image/gif", "video/mp4")
 
 
@@ -33,6 +39,7 @@ class FolderViews:
     def __init__(self, house: House, pages: Pages) -> None:
         self._house = house
         self._photos = house.config.storage.photos
+        self._threads = FolderThreads(self._photos, _LIMIT)
         self._secret = folder_secret(house.config.storage)
         self._pages = pages
         self._names: frozenset[str] = frozenset()
@@ -41,7 +48,7 @@ class FolderViews:
     async def list(self, request: Request) -> Response:
         """The photos of a folder, the newest first."""
         folder = await self._folder(request)
-        found = await asyncio.to_thread(_listed, folder)
+        found = await self._look(lambda: _listed(folder))
         text = request.query_params.get("from", "0")
         start = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
         return await self._pages.page(
@@ -54,7 +61,7 @@ class FolderViews:
     async def file(self, request: Request) -> Response:
         """One file."""
         folder, name = await self._folder(request), str(request.path_params["name"])
-        if not await asyncio.to_thread(_is_shown, folder, name):
+        if not await self._look(lambda: _is_shown(folder, name)):
             raise HTTPException(404, NOTHING)
         kind = media_type(name, "")
         shown = "inline" if kind in _SHOWN else "attachment"
@@ -71,9 +78,18 @@ class FolderViews:
             senders |= set(self._house.config.senders)
             self._names = frozenset(folder_of(sender, self._secret) for sender in senders)
         folder = self._photos / name
-        if name not in self._names or not await asyncio.to_thread(_is_folder, folder):
+        if name not in self._names or not await self._look(lambda: _is_folder(folder)):
             raise HTTPException(404, NOTHING)
         return folder
+
+    async def _look(self, work: Callable[[], T]) -> T:
+        """Look at the photos folder. Raises HTTPException (503) while it hangs."""
+        try:
+            return await self._threads.run(lambda _: work())
+        except FolderHangs:
+            raise HTTPException(
+                503, "The photos folder does not answer: try again later."
+            ) from None
 
 
 def _listed(folder: Path) -> list[tuple[str, str, datetime]]:

@@ -14,6 +14,7 @@ _TROUBLES = (
     (r"says 40[13]", "The server does not take your account's token: connect it again."),
     (r"says 429", "The server wants to be asked less often."),
     (r"still processing", "The server has not finished processing a photo."),
+    (r"does not answer: is its disk", "The disk with your photos does not answer."),
     (r"not mounted", "The disk with your photos is not there."),
     (r"less than min_free|No space left", "The disk with your photos is nearly full."),
     (r"cannot be written", "Your photos folder cannot be written."),
