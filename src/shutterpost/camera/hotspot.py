@@ -1,16 +1,17 @@
 """The hotspot check: a camera asks a well-known host whether it is behind a login page.
 
-Holds the proven answers (docs/protocol.md, section 2) and remembers which of them let a
+Holds the proven answers (docs/protocol.md, section 2) and finds out which of them let a
 camera go on. The reference server alternates with one global flag, so that two cameras
-break each other; here each client and host has its own turn, and the answer after which
-a client went on to share is its first from then on.
+break each other; here each client and host has its own turn, and what worked is remembered.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
+from shutterpost.camera import replies
 from shutterpost.camera.models import MODELS, MSN, YAHOO, recognise
 from shutterpost.wire.reply import Reply
 
@@ -18,6 +19,8 @@ GLD = "gld.samsungosp.com"
 """What the NX series asks first of all."""
 GOES_ON_WITHIN = 120.0
 """Seconds after an answer in which a login or an upload shows that it was right."""
+ATTEMPT = 3.0
+"""Seconds in which several checks are one attempt to share."""
 CLIENT_LIMIT = 10_000
 """The most clients and hosts that are remembered at once; the oldest are forgotten."""
 
@@ -39,7 +42,7 @@ class Check:
     def reply(self, answer: str) -> Reply:
         """One of the two proven answers."""
         if answer == REDIRECT:
-            return Reply(302, fields=(("Location", self.location),))
+            return replies.redirect(self.location)
         cookie = f"samsung=hotspot; Domain={self.domain}; Path=/"
         return Reply(200, self.body, fields=(("Set-Cookie", cookie),))
 
@@ -55,41 +58,70 @@ def gld() -> Reply:
     return Reply(200, fields=(("ETag", '"deadbeef"'), ("Server", "nginx/notreally")))
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The answer to a check, and whether the memory of what worked turned out to be wrong."""
+
+    answer: str
+    forgotten: bool
+
+
 @dataclass(slots=True)
 class _Turn:
-    following: str = REDIRECT
+    """One client's last attempt at one host: what it began with, and what came of it."""
+
+    began: str = _OTHER[COOKIE]
     answered: str = ""
-    when: float = 0.0
+    since: float = -math.inf
+    when: float = -math.inf
+    shared: bool = False
+    remembered: str = ""
 
 
 class Turns:
-    """Whose turn which answer is."""
+    """Whose turn which answer is.
+
+    Within an attempt the answers alternate, so that cameras that ask twice get both. A new
+    attempt begins with the other answer than the last one began with, unless that one was
+    followed by a share: what it began with then comes first, as long as shares follow. So a
+    camera fails at most once, whichever of its checks it judges by. The cookie is first of all:
+    from 2024 to 2025 the reference gave nothing else, and no camera is known that needs the
+    redirect.
+    """
 
     def __init__(self, learned: Iterable[tuple[str, str, str]] = ()) -> None:
         """`learned` are (client, host, answer) of earlier runs."""
         self._turns: OrderedDict[tuple[str, str], _Turn] = OrderedDict()
         for client, host, answer in learned:
-            self._turns[client, host] = _Turn(following=answer)
+            self._turns[client, host] = _Turn(began=answer, shared=True, remembered=answer)
 
-    def take(self, client: str, host: str, now: float) -> str:
+    def take(self, client: str, host: str, now: float) -> Taken:
         """The answer that `client` gets from `host` now."""
         turn = self._turns.setdefault((client, host), _Turn())
         self._turns.move_to_end((client, host))
         if len(self._turns) > CLIENT_LIMIT:
             self._turns.popitem(last=False)
-        answer = turn.following
-        turn.following = _OTHER[answer]
-        turn.answered, turn.when = answer, now
-        return answer
+        forgotten = False
+        if not turn.shared and 0.0 <= now - turn.since < ATTEMPT:
+            turn.answered = _OTHER[turn.answered]
+        else:
+            if not turn.shared:
+                turn.began = _OTHER[turn.began]
+                forgotten, turn.remembered = bool(turn.remembered), ""
+            turn.answered, turn.since, turn.shared = turn.began, now, False
+        turn.when = now
+        return Taken(turn.answered, forgotten)
 
     def went_on(self, client: str, now: float) -> list[tuple[str, str]]:
-        """`client` logs in or uploads: the (host, answer) pairs that this teaches."""
+        """`client` logs in or uploads: the (host, answer) pairs that are to be remembered."""
         learned = []
         for host in CHECKS:
             turn = self._turns.get((client, host))
-            if turn and turn.answered and now - turn.when <= GOES_ON_WITHIN:
-                turn.following, turn.answered = turn.answered, ""
-                learned.append((host, turn.following))
+            if turn and not turn.shared and now - turn.when <= GOES_ON_WITHIN:
+                turn.shared = True
+                if turn.remembered != turn.began:
+                    turn.remembered = turn.began
+                    learned.append((host, turn.began))
         return learned
 
     def asked(self, client: str) -> str:

@@ -64,8 +64,13 @@ def time(now: float) -> Reply:
 
 
 def redirect(location: str) -> Reply:
-    """Look elsewhere."""
-    return Reply(302, fields=(("Location", location),))
+    """Look elsewhere; the short body holds the target again, as the reference's does (proven)."""
+    target = escape(location)
+    body = (
+        "<!DOCTYPE html>\n<html><head><title>Redirecting</title></head><body>\n"
+        f'<p>Go to <a href="{target}">{target}</a>.</p>\n</body></html>'
+    )
+    return Reply(302, body.encode(), fields=(("Location", location),))
 
 
 def _attribute(text: str) -> str:

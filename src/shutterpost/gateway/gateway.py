@@ -4,6 +4,8 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
+from sqlalchemy import Connection
+
 from shutterpost.camera import hotspot, replies
 from shutterpost.camera.sites import SITES
 from shutterpost.config import Config
@@ -97,11 +99,15 @@ class Gateway:
         return noting
 
     async def _went_on(self, client: str) -> None:
-        learned = self._turns.went_on(client, self._house.clock())
-        if learned:
-            await self._house.spool.database.write(
-                lambda connection: hotspots.learn(connection, client, learned)
-            )
+        if learned := self._turns.went_on(client, self._house.clock()):
+            await self._keep(lambda connection: hotspots.learn(connection, client, learned))
+
+    async def _keep(self, change: Callable[[Connection], None]) -> None:
+        """Change the memory of hotspot checks; a camera's reply does not depend on it."""
+        try:
+            await self._house.spool.database.write(change)
+        except Exception:  # a full disk, say: what the camera wants may work all the same
+            log.exception("what a hotspot check taught cannot be kept")
 
     async def _home(self, exchange: Exchange) -> Reply:
         """A hotspot check, or a browser that was sent here."""
@@ -111,7 +117,12 @@ class Gateway:
         if host == hotspot.GLD:
             return hotspot.gld()
         if check := hotspot.CHECKS.get(host):
-            return check.reply(self._turns.take(exchange.client, host, self._house.clock()))
+            taken = self._turns.take(exchange.client, host, self._house.clock())
+            if taken.forgotten:
+                await self._keep(
+                    lambda connection: hotspots.forget(connection, exchange.client, host)
+                )
+            return check.reply(taken.answer)
         return hotspot.page(agent, self._turns.asked(exchange.client))
 
     async def _oauth(self, exchange: Exchange) -> Reply:

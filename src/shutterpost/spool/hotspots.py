@@ -1,4 +1,4 @@
-"""Which hotspot answer each client went on after, kept across restarts."""
+"""What each client's successful attempt to get past a hotspot began with, over restarts."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,12 @@ def learned(connection: Connection) -> list[tuple[str, str, str]]:
 
 
 def learn(connection: Connection, client: str, answers: Sequence[tuple[str, str]]) -> None:
-    """Keep for one client the (host, answer) pairs that worked."""
+    """Keep for one client the (host, answer) pairs whose attempts were followed by a share."""
     for host, answer in answers:
-        connection.execute(
-            delete(hotspots).where(hotspots.c.client == client, hotspots.c.host == host)
-        )
+        forget(connection, client, host)
         connection.execute(insert(hotspots).values(client=client, host=host, answer=answer))
+
+
+def forget(connection: Connection, client: str, host: str) -> None:
+    """What worked for one client does not work any more."""
+    connection.execute(delete(hotspots).where(hotspots.c.client == client, hotspots.c.host == host))
