@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
+from shutterpost.actions.far_http import Answer
+from shutterpost.actions.post import compose, cut
 from shutterpost.camera import sns
 from shutterpost.camera.email import read_message
 from shutterpost.camera.files import safe_name
@@ -65,6 +67,9 @@ REPEATED = {
         "brackets": "<a@b.c>",
         "receivers": "<receiver>a@b.c</receiver>",
         "tildes": "~a",
+        "links": "https://a.b/c ",
+        "half titles": "<title",
+        "lists": "[",
     }.items()
 }
 
@@ -100,6 +105,10 @@ READERS: dict[str, Read] = {
     "boundary": lambda data: boundary("multipart/form-data" + data.decode()),
     "parameters": lambda data: parameters(data[: 16 * 1024].decode()),
     "file name": lambda data: safe_name(data[: 16 * 1024].decode()),
+    "post": lambda data: compose(data.decode(), "NX300", "#tag", len(data) // 2),
+    "alt text": lambda data: cut(data.decode(), len(data) // 2),
+    "far end's page": lambda data: Answer(500, {"content-type": "text/html"}, data).why(),
+    "far end's words": lambda data: Answer(500, {}, data).why(),
     "log line": lambda data: one_line(data.decode(), 200),
 }
 

@@ -4,6 +4,8 @@ import asyncio
 import copy
 import dataclasses
 import hashlib
+import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -23,8 +25,9 @@ from shutterpost.actions.mastodon import Mastodon, verify
 from shutterpost.config.settings import Mastodon as Settings
 from shutterpost.config.values import Secret
 from shutterpost.model import Delivery, Photo, Shipment
-from tests.far_ends import FakeMastodon
+from tests.far_ends import FakeMastodon, Raw
 
+VIDEO, JPEG = "video/mp4", "image/jpeg"
 TEXT = "Holiday shot!~fancy flower bed~traffic sign"
 
 
@@ -32,19 +35,28 @@ class Attempt:
     """One delivery, tried as often as wanted."""
 
     def __init__(
-        self, folder: Path, server: FakeMastodon, photos: int = 2, text: str = TEXT, **options: Any
+        self,
+        folder: Path,
+        server: FakeMastodon,
+        photos: int = 2,
+        text: str = TEXT,
+        kinds: Sequence[str] = (),
+        **options: Any,
     ) -> None:
         self.settings = Settings(
             url=server.url, token=Secret("t0ken"), postscript=" #photography", **options
         )
         self.progress: dict[str, object] = {}
+        self.processing_limit = 60.0
         found = []
         for number in range(1, photos + 1):
             path = folder / f"{number}"
             data = b"photo %d" % number * 1000
             path.write_bytes(data)
             digest = hashlib.sha256(data).hexdigest()
-            found.append(Photo(number, f"SAM_{number}.JPG", "image/jpeg", len(data), digest, path))
+            kind = kinds[number - 1] if kinds else "image/jpeg"
+            name = f"SAM_{number}.{'MP4' if kind == VIDEO else 'JPG'}"
+            found.append(Photo(number, name, kind, len(data), digest, path))
         self.shipment = Shipment(1, "me", "", (), "facebook", "", text, "NX300", 0.0, tuple(found))
 
     def run(self) -> Outcome:
@@ -58,7 +70,8 @@ class Attempt:
         async def note(progress: dict[str, object], store: Sequence[Photo] = ()) -> None:
             self.progress = copy.deepcopy(progress)
 
-        return asyncio.run(Mastodon(self.settings, poll=0.01).deliver(delivery, note))
+        action = Mastodon(self.settings, poll=0.01, processing_limit=self.processing_limit)
+        return asyncio.run(action.deliver(delivery, note))
 
     def run_until_done(self, tries: int = 20) -> Outcome:
         for _ in range(tries):
@@ -102,6 +115,249 @@ def test_photos_that_are_still_processed_are_waited_for(
     Attempt(tmp_path, mastodon).run()
     assert mastodon.asked.count("GET /api/v1/media/:id") == 8
     assert len(mastodon.posts) == 1
+
+
+def test_photos_that_are_processed_at_once_are_not_asked_for(
+    mastodon: FakeMastodon, tmp_path: Path
+) -> None:
+    mastodon.media_told = False  # takahe: that wants another scope than posting does
+    Attempt(tmp_path, mastodon, photos=6).run()
+    assert "GET /api/v1/media/:id" not in mastodon.asked
+    assert len(mastodon.posts) == 2
+
+
+def test_a_server_that_does_not_tell_how_far_a_photo_is_gets_its_post(
+    mastodon: FakeMastodon, tmp_path: Path
+) -> None:
+    mastodon.media_told = False
+    mastodon.script = {"POST /api/v1/statuses": [503]}
+    Attempt(tmp_path, mastodon).run_until_done()
+    assert len(mastodon.posts) == 1
+    assert mastodon.uploads == 2
+
+
+def test_a_photo_that_is_never_processed_ends(mastodon: FakeMastodon, tmp_path: Path) -> None:
+    mastodon.polls = 10**9
+    attempt = Attempt(tmp_path, mastodon)
+    attempt.processing_limit = 0.05
+    for _ in range(2):
+        with pytest.raises(TemporaryError, match=r"still processing a photo, SAM_1\.JPG"):
+            attempt.run()
+    assert (mastodon.uploads, mastodon.posts) == (1, [])
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("status", [422, 400])
+def test_a_post_whose_photos_are_not_ready_or_gone_is_made_in_the_end(
+    mastodon: FakeMastodon, tmp_path: Path, language: str, status: int
+) -> None:
+    """Whatever the server's language and status: it is asked for the photos."""
+    mastodon.language, mastodon.attached_status = language, status
+    attempt = Attempt(tmp_path, mastodon)
+    mastodon.script = {"POST /api/v1/statuses": [503]}
+    with pytest.raises(TemporaryError):
+        attempt.run()
+    del mastodon.media["1"]
+    mastodon.media["2"].polls = 1
+    attempt.processing_limit = -1.0  # as if it had waited long enough
+    with pytest.raises(TemporaryError, match=r"uploaded again|still processing"):
+        attempt.run()
+    attempt.run_until_done()
+    [post] = mastodon.posts
+    shown = [mastodon.media[id].description for id in post["media_ids"]]
+    assert shown == ["fancy flower bed", "traffic sign"]
+    assert mastodon.uploads == 3
+
+
+def test_words_about_media_are_no_reason_to_upload_again(
+    mastodon: FakeMastodon, tmp_path: Path
+) -> None:
+    mastodon.characters = 30
+    mastodon.instance = {}  # it does not say how long a text may be
+    with pytest.raises(PermanentError, match="Text character limit of 30 exceeded"):
+        Attempt(tmp_path, mastodon, text="media " * 50).run()
+    assert mastodon.uploads == 2
+
+
+def test_a_made_post_is_noted_before_the_next_one(mastodon: FakeMastodon, tmp_path: Path) -> None:
+    mastodon.script = {"POST /api/v1/statuses": [None, 500, 500]}
+    mastodon.knows_keys = False
+    attempt = Attempt(tmp_path, mastodon, photos=9)
+    with pytest.raises(TemporaryError):
+        attempt.run()
+    assert [post["id"] for post in attempt.progress["posts"]] == ["1"]  # type: ignore[attr-defined]
+    attempt.run_until_done()
+    assert [len(post["media_ids"]) for post in mastodon.posts] == [4, 4, 1]
+
+
+@pytest.mark.parametrize("knows_keys", [True, False])
+@pytest.mark.parametrize("status", [422, 400])
+def test_a_post_whose_answer_was_lost_is_not_made_again(
+    mastodon: FakeMastodon, tmp_path: Path, knows_keys: bool, status: int
+) -> None:
+    mastodon.knows_keys, mastodon.attached_status = knows_keys, status
+    mastodon.script = {"POST /api/v1/statuses": ["drop-after", None, "drop-after"]}
+    outcome = Attempt(tmp_path, mastodon, photos=9).run_until_done()
+    assert [len(post["media_ids"]) for post in mastodon.posts] == [4, 4, 1]
+    assert [post.get("in_reply_to_id") for post in mastodon.posts] == [None, "1", "2"]
+    assert mastodon.uploads == 9
+    assert outcome.receipt == f"{mastodon.url}/@me/1"
+
+
+def test_a_token_that_may_not_read_is_good_enough_where_keys_are_known(
+    mastodon: FakeMastodon, tmp_path: Path
+) -> None:
+    mastodon.scopes = frozenset(("write:statuses", "write:media"))
+    mastodon.script = {"POST /api/v1/statuses": ["drop-after"]}
+    Attempt(tmp_path, mastodon).run_until_done()
+    assert len(mastodon.posts) == 1
+    assert mastodon.uploads == 2
+
+
+def test_an_instance_that_takes_fewer_files_meanwhile_shows_each_photo_once(
+    mastodon: FakeMastodon, tmp_path: Path
+) -> None:
+    mastodon.script = {"POST /api/v1/statuses": [None, 500]}
+    attempt = Attempt(tmp_path, mastodon, photos=9)
+    with pytest.raises(TemporaryError):
+        attempt.run()
+    mastodon.max_media = 5
+    attempt.run_until_done()
+    shown = [id for post in mastodon.posts for id in post["media_ids"]]
+    assert shown == [str(number) for number in range(1, 10)]
+
+
+def test_progress_of_the_first_release_is_understood(
+    mastodon: FakeMastodon, tmp_path: Path
+) -> None:
+    attempt = Attempt(tmp_path, mastodon, photos=6)
+    mastodon.script = {"POST /api/v1/statuses": [None, 500]}
+    with pytest.raises(TemporaryError):
+        attempt.run()
+    posts: list[dict[str, Any]] = attempt.progress["posts"]  # type: ignore[assignment]
+    del posts[0]["photos"], attempt.progress["posting"]
+    attempt.run()
+    assert [len(post["media_ids"]) for post in mastodon.posts] == [4, 2]
+
+
+def test_a_video_has_a_post_of_its_own(mastodon: FakeMastodon, tmp_path: Path) -> None:
+    kinds = [JPEG, VIDEO, JPEG, VIDEO]
+    text = "Hi~one~two~three~four"
+    Attempt(tmp_path, mastodon, photos=4, text=text, kinds=kinds).run()
+    shown = [
+        [mastodon.media[id].description for id in post["media_ids"]] for post in mastodon.posts
+    ]
+    assert shown == [["one", "three"], ["two"], ["four"]]
+    assert [post.get("in_reply_to_id") for post in mastodon.posts] == [None, "1", "2"]
+    assert mastodon.posts[2]["status"] == "3/3"
+
+
+def test_files_that_a_server_does_not_take_are_named_and_the_others_posted(
+    mastodon: FakeMastodon, tmp_path: Path
+) -> None:
+    mastodon.types = ("image/jpeg", "image/png")
+    attempt = Attempt(tmp_path, mastodon, photos=3, kinds=[JPEG, VIDEO, "image/x-samsung-srw"])
+    for _ in range(2):  # a person's retry posts nothing again
+        with pytest.raises(PermanentError) as error:
+            attempt.run()
+    assert str(error.value) == (
+        f"{mastodon.url} does not take SAM_2.MP4 (video/mp4), SAM_3.JPG (image/x-samsung-srw), "
+        f"but image/jpeg, image/png; the others are posted: {mastodon.url}/@me/1"
+    )
+    assert [post["media_ids"] for post in mastodon.posts] == [["1"]]
+    with pytest.raises(PermanentError, match=r"but image/jpeg, image/png$"):
+        Attempt(tmp_path, mastodon, photos=1, kinds=[VIDEO]).run()
+    assert len(mastodon.posts) == 1
+
+
+def test_alt_texts_are_cut_at_a_word_where_the_server_says(
+    mastodon: FakeMastodon, tmp_path: Path
+) -> None:
+    mastodon.description_limit = 30
+    Attempt(tmp_path, mastodon, photos=2, text=f"Hi~{'flower ' * 9}~{'x' * 40}").run()
+    found = [media.description for media in mastodon.media.values()]
+    assert found == ["flower flower flower flower…", "x" * 29 + "…"]
+
+
+def test_who_asks_says_who_it_is(mastodon: FakeMastodon, tmp_path: Path) -> None:
+    from shutterpost import __version__
+
+    Attempt(tmp_path, mastodon).run()
+    for headers in mastodon.headers:
+        assert headers["accept"] == "application/json"
+        assert re.fullmatch(
+            rf"Shutterpost/{re.escape(__version__)} \(\+https://\S+\)", headers["user-agent"]
+        )
+
+
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+PAGE = b"<!DOCTYPE html><html><title>Some page</title>" + b"<p>words</p>" * 99
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Raw(200, HTML, PAGE), MisconfiguredError),
+        (Raw(404, HTML, PAGE), MisconfiguredError),
+        (Raw(301, {"Location": "https://elsewhere.example/"}, b""), MisconfiguredError),
+        (Raw(302, HTML | {"Location": "/login"}, PAGE), MisconfiguredError),
+        (Raw(413, HTML, PAGE), PermanentError),
+        (Raw(502, HTML, PAGE), TemporaryError),
+        (Raw(200, {"Content-Type": "application/json"}, b"[" * 500_000), TemporaryError),
+        (Raw(200, {"Content-Type": "application/json"}, b'{"id": null}'), TemporaryError),
+        (Raw(200, {"Content-Type": "application/json"}, b"null"), TemporaryError),
+    ],
+)
+@pytest.mark.parametrize("step", ["POST /api/v2/media", "POST /api/v1/statuses"])
+def test_answers_of_something_else_than_the_server(
+    mastodon: FakeMastodon, tmp_path: Path, answer: Raw, error: type[DeliveryError], step: str
+) -> None:
+    mastodon.script = {step: [answer]}
+    with pytest.raises(DeliveryError) as found:
+        Attempt(tmp_path, mastodon).run()
+    assert type(found.value) is error
+    assert "<" not in str(found.value)
+    assert "t0ken" not in str(found.value)
+
+
+def test_no_redirect_is_followed_with_the_token(mastodon: FakeMastodon, tmp_path: Path) -> None:
+    where = f"{mastodon.url}/api/v1/elsewhere"
+    mastodon.script = {"GET /api/v2/instance": [(307, {"Location": where})]}
+    with pytest.raises(MisconfiguredError, match="elsewhere is where it leads"):
+        Attempt(tmp_path, mastodon).run()
+    assert mastodon.asked == ["GET /api/v2/instance"]
+
+
+@pytest.mark.parametrize("found", [None, [], 7, {"configuration": None}])
+@pytest.mark.parametrize("status", [200, 404])
+def test_an_instance_that_says_nothing_useful_is_a_usual_one(
+    mastodon: FakeMastodon, tmp_path: Path, found: Any, status: int
+) -> None:
+    data = json.dumps(found).encode()
+    json_type = {"Content-Type": "application/json"}
+    mastodon.script = {
+        "GET /api/v2/instance": [Raw(status, json_type, data)],
+        "GET /api/v1/instance": [Raw(200, json_type, data)],
+    }
+    Attempt(tmp_path, mastodon, photos=5).run()
+    assert [len(post["media_ids"]) for post in mastodon.posts] == [4, 1]
+
+
+@pytest.mark.parametrize("missing", [404, Raw(404, HTML, PAGE), 405])
+def test_the_older_question_is_asked_where_the_newer_is_not_known(
+    mastodon: FakeMastodon, tmp_path: Path, missing: Any
+) -> None:
+    mastodon.max_media = 2
+    mastodon.script = {"GET /api/v2/instance": [missing]}
+    Attempt(tmp_path, mastodon, photos=3).run()
+    assert [len(post["media_ids"]) for post in mastodon.posts] == [2, 1]
+
+
+def test_the_spools_file_is_gone(mastodon: FakeMastodon, tmp_path: Path) -> None:
+    attempt = Attempt(tmp_path, mastodon)
+    attempt.shipment.photos[0].path.unlink()
+    with pytest.raises(PermanentError, match=r"SAM_1\.JPG is no longer in the spool"):
+        attempt.run()
 
 
 def test_trouble_at_every_step_ends_with_exactly_one_post(

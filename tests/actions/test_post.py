@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shutterpost.actions.exif import camera_model
-from shutterpost.actions.post import compose, length
+from shutterpost.actions.post import compose, cut, groups, length
 from shutterpost.model import caption
 from tests.support import RECORDINGS
 
@@ -47,3 +47,23 @@ def test_captions() -> None:
 def test_the_cameras_model_is_in_the_photo(tmp_path: object) -> None:
     assert camera_model(RECORDINGS / "SAM_4371.JPG") == "NX300"
     assert camera_model(RECORDINGS / "sns-logout.http") == ""
+
+
+@given(st.text(alphabet="ab :/htps.\n", max_size=300), st.integers(0, 60), st.integers(1, 30))
+def test_what_is_cut_fits_and_is_the_texts_beginning(text: str, room: int, url: int) -> None:
+    for found, measured in ((cut(text, room), len), (cut(text, room, url), length)):
+        assert found == text or measured(found) <= max(room, 0) or measured is length
+        assert text.startswith(found.removesuffix("…"))
+    assert length(cut(text, room, url), url) <= room or text == "" or cut(text, room, url) == ""
+
+
+@given(
+    st.lists(st.sampled_from(["image/jpeg", "video/mp4", "audio/mpeg", "x/y"])), st.integers(1, 6)
+)
+def test_each_file_is_in_one_post_and_videos_are_alone(kinds: list[str], most: int) -> None:
+    found = groups(kinds, most)
+    assert sorted(index for group in found for index in group) == list(range(len(kinds)))
+    for group in found:
+        assert 0 < len(group) <= most
+        assert group == sorted(group)
+        assert len(group) == 1 or all(kinds[index] in ("image/jpeg", "x/y") for index in group)
