@@ -18,14 +18,12 @@ from shutterpost.model import Photo
 from shutterpost.photos_folder import PhotosFolder
 from shutterpost.secret import folder_of
 from tests.conftest import Smarthost, StartServer
-from tests.hanging import hanging
+from tests.hanging import disk, frozen, hanging
 from tests.support import (
     PHOTO,
     email_body,
     email_request,
     eventually,
-    need,
-    need_root,
     recording,
     reply_body,
 )
@@ -158,30 +156,17 @@ def test_what_is_stored_in_a_folder_that_hangs_waits_and_comes(tmp_path: Path) -
 
 
 def test_a_folder_that_hangs_in_the_middle_of_a_copy(tmp_path: Path) -> None:
-    """As when writes hang, but not looks: a disk that is frozen."""
-    need_root()
-    need("fsfreeze")
-    disk, photos = tmp_path / "disk.img", tmp_path / "photos"
+    photos = tmp_path / "photos"
     photos.mkdir()
-    with disk.open("wb") as file:
-        file.truncate(20_000_000)
-    subprocess.run(["mkfs.ext4", "-q", str(disk)], check=True)
-    subprocess.run(["mount", "-o", "loop", str(disk), str(photos)], check=True)
-    try:
+    with disk(tmp_path / "disk.img", photos):
         photo, store = spooled(tmp_path)
         asyncio.run(store.store(photo, "me@x.y")).unlink()
-        subprocess.run(["fsfreeze", "-f", str(photos)], check=True)
-        try:
-            with pytest.raises(TemporaryError, match="does not answer"):
-                asyncio.run(store.store(photo, "me@x.y"))
-        finally:
-            subprocess.run(["fsfreeze", "-u", str(photos)], check=True)
+        with frozen(photos), pytest.raises(TemporaryError, match="does not answer"):
+            asyncio.run(store.store(photo, "me@x.y"))
         eventually(lambda: list(photos.rglob("A.JPG")))  # by the thread that was left behind
         path = asyncio.run(store.store(photo, "me@x.y"))
         assert path.name == "A.JPG"
         assert [found.name for found in path.parent.iterdir()] == ["A.JPG"]
-    finally:
-        subprocess.run(["umount", "-l", str(photos)], check=True)
 
 
 CONFIG = """

@@ -56,7 +56,7 @@ def _mastodon(parts: Parts, instance: str) -> Action:
 def _shell(parts: Parts, instance: str) -> Action:
     from shutterpost.actions.shell import Shell
 
-    keeping = store.Store(parts.photos, parts.secret)
+    keeping = store.Store(parts.photos, parts.secret, instance)
     return Shell(parts.config.shell[instance], parts.config.folder, keeping.store)
 
 

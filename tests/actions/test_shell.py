@@ -2,53 +2,67 @@
 
 import asyncio
 import hashlib
+import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shutterpost.actions import MisconfiguredError, Outcome, PermanentError, TemporaryError
-from shutterpost.actions.shell import Shell, arguments, filled
+from shutterpost.actions.shell import Shell, arguments
 from shutterpost.actions.store import Store
+from shutterpost.config.placeholders import filled
 from shutterpost.config.settings import Shell as Settings
 from shutterpost.config.values import Secret
 from shutterpost.model import Delivery, Photo, Shipment
 from shutterpost.photos_folder import PhotosFolder
-from tests.support import eventually
+from tests.hanging import disk, frozen
+from tests.support import eventually, need
 
 SHOW = "import sys, json; json.dump([sys.argv[1:], sys.stdin.read()], open('out.json', 'a'))"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Outcome]:
-    def deliver(*cmd: str, stdin: str = "", timeout: float = 20.0, text: str = "body") -> Outcome:
+def delivering(tmp_path: Path) -> Callable[..., Coroutine[Any, Any, Outcome]]:
+    async def deliver(
+        *cmd: str,
+        text: str = "body",
+        to: tuple[str, ...] = ("a@b.c",),
+        kept: dict[str, object] | None = None,
+        instance: str = "",
+        **settings: Any,
+    ) -> Outcome:
         path = tmp_path / "spooled"
         path.write_bytes(b"photo")
         photo = Photo(1, "A.JPG", "image/jpeg", 5, hashlib.sha256(b"photo").hexdigest(), path)
-        shipment = Shipment(
-            1, "me@x.y", "", ("a@b.c", "d@e.f"), "", "-subject", text, "", 0.0, (photo,)
-        )
-        delivery = Delivery(1, "key", "shell", ("a@b.c",), 1, 0.0, shipment, (photo,))
+        shipment = Shipment(1, "me@x.y", "", to, "", "-subject", text, "", 0.0, (photo,))
+        before = dict(kept or {})
+        delivery = Delivery(1, "key", "shell", to, 1, 0.0, shipment, (photo,), before)
 
-        async def note(progress: dict[str, object], store: Sequence[Photo] = ()) -> None:
-            pytest.fail("there is nothing to note")
+        async def note(progress: dict[str, Any], store: Sequence[Photo] = ()) -> None:
+            assert kept is not None, "there is nothing to note"
+            kept.update(json.loads(json.dumps(progress)))
 
         folder = PhotosFolder(tmp_path / "photos", tmp_path, 0)
-        folder.prepare()
-        store = Store(folder, Secret("s"))
-        shell = Shell(Settings(cmd, stdin, timeout), tmp_path, store.store)
-        return asyncio.run(shell.deliver(delivery, note))
+        store = Store(folder, Secret("s"), instance)
+        shell = Shell(Settings(cmd=cmd, **{"timeout": 20.0, **settings}), tmp_path, store.store)
+        return await shell.deliver(delivery, note)
 
     return deliver
 
 
-def shown(tmp_path: Path) -> tuple[list[str], str]:
-    import json
+@pytest.fixture
+def run(delivering: Callable[..., Coroutine[Any, Any, Outcome]]) -> Callable[..., Outcome]:
+    return lambda *cmd, **options: asyncio.run(delivering(*cmd, **options))
 
+
+def shown(tmp_path: Path) -> tuple[list[str], str]:
     arguments, stdin = json.loads((tmp_path / "out.json").read_text())
     return arguments, stdin
 
@@ -152,3 +166,75 @@ def test_our_own_secrets_are_not_passed_on(
     monkeypatch.setenv("SHUTTERPOST_EMAIL_PASSWORD", "hunter2")
     run("/bin/sh", "-c", "env > env.txt")
     assert "hunter2" not in (tmp_path / "env.txt").read_text()
+
+
+def test_one_run_for_each_recipient_and_none_twice(
+    run: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    command = ("/bin/sh", "-c", 'echo "$1" >> ran; test -e ok -o "$1" != b@x.y', "-", "{recipient}")
+    progress: dict[str, object] = {}
+    to = ("a@x.y", "b@x.y", "c@x.y")
+    with pytest.raises(TemporaryError, match="ended with status 1"):
+        run(*command, to=to, kept=progress)
+    assert (tmp_path / "ran").read_text().split() == ["a@x.y", "b@x.y", "c@x.y"]
+    (tmp_path / "ok").touch()
+    run(*command, to=to, kept=progress)
+    assert (tmp_path / "ran").read_text().split() == ["a@x.y", "b@x.y", "c@x.y", "b@x.y"]
+
+
+def test_what_is_not_to_be_repeated_is_done_whatever_its_end(
+    run: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    failing = run("/bin/sh", "-c", "echo why >&2; exit 3", retry=False)
+    assert failing.receipt.startswith("/bin/sh ended with status 3: why (for /")
+    late = run("/bin/sh", "-c", "sleep 100", retry=False, timeout=0.3)
+    assert late.receipt.startswith("/bin/sh took over 0.3 seconds (for /")
+    with pytest.raises(MisconfiguredError):
+        run("./none.sh", retry=False)
+
+
+def test_without_a_time_limit_it_may_take_its_time(run: Callable[..., Outcome]) -> None:
+    outcome = run("/bin/sh", "-c", "sleep 1", timeout=float("inf"))
+    assert "ran for" in outcome.receipt
+
+
+def test_an_instance_has_its_folder(run: Callable[..., Outcome], tmp_path: Path) -> None:
+    run(sys.executable, "-c", SHOW, "{filename}", instance="log")
+    assert shown(tmp_path)[0] == [str(tmp_path / "photos" / "log" / "A.JPG")]
+
+
+@pytest.mark.parametrize("ends", ["exit 0", "wait", "sleep 100"])
+def test_a_child_that_leaves_the_process_group_holds_nothing_up(
+    run: Callable[..., Outcome], tmp_path: Path, ends: str
+) -> None:
+    need("setsid")
+    script = f"setsid sh -c 'echo $$ > {tmp_path}/child; exec sleep 60' >&2 & "
+    script += f"until test -s {tmp_path}/child; do sleep 0.01; done; {ends}"
+    try:
+        if ends == "exit 0":
+            run("/bin/sh", "-c", script)
+        else:
+            with pytest.raises(TemporaryError, match=r"took over 0\.5 seconds"):
+                run("/bin/sh", "-c", script, timeout=0.5)
+    finally:
+        os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)  # it was left alone
+
+
+def test_a_command_that_cannot_be_killed_is_left_behind(
+    delivering: Callable[..., Coroutine[Any, Any, Outcome]], tmp_path: Path
+) -> None:
+    """As one that writes to a disk that hangs."""
+    mounted = tmp_path / "mnt"
+    mounted.mkdir()
+
+    def ended() -> bool:
+        pid = int((tmp_path / "pid").read_text())
+        return not Path(f"/proc/{pid}").exists()
+
+    async def try_it() -> None:
+        with frozen(mounted), pytest.raises(TemporaryError, match="took over"):
+            await delivering("/bin/sh", "-c", "echo $$ > pid; echo > mnt/x", timeout=0.3)
+        await asyncio.to_thread(eventually, ended)
+
+    with disk(tmp_path / "disk.img", mounted):
+        asyncio.run(try_it())

@@ -1,21 +1,22 @@
 """`shell`: stores a file, then runs the owner's command for it, without a shell.
 
-"At least once": a command that was interrupted runs again, because nobody can know how
-far it came. What a camera sent never becomes another argument, an option or a format
-directive: each argument of the template stays one argument, and placeholders are
-replaced once, as they are.
+One run for each file and recipient, one after the other. "At least once": a command that
+was interrupted runs again, because nobody can know how far it came. What a camera sent never
+becomes another argument, an option or a format directive: each argument of the template stays
+one argument, and placeholders are replaced once, as they are.
 """
 
 import asyncio
 import errno
+import logging
+import math
 import os
-import re
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from shutterpost.actions import (
     DeliveryError,
@@ -25,12 +26,14 @@ from shutterpost.actions import (
     PermanentError,
     TemporaryError,
 )
-from shutterpost.config.fitting import PLACEHOLDERS
+from shutterpost.config.placeholders import filled
 from shutterpost.config.settings import Shell as Settings
 from shutterpost.model import Delivery, Photo
 
-_PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
+log = logging.getLogger(__name__)
+
 _SAID_LIMIT = 500
+_AFTER_KILL = 5.0  # seconds; a process that hangs in the kernel cannot be ended, only left
 _CANNOT_RUN: Mapping[int, type[DeliveryError]] = {
     errno.E2BIG: PermanentError,  # a text of the delivery's own is too long
     **dict.fromkeys(
@@ -53,27 +56,60 @@ class Shell:
         self._store = store
 
     async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
-        """Store each photo and run the command for it."""
-        said = []
-        for photo in delivery.photos:
+        """Store each photo and run the command for it, for each recipient.
+
+        Progress is `ran`: [photo's id, recipient] of what need not run again.
+        """
+        progress: dict[str, Any] = {"ran": [], **delivery.progress}
+        said: list[str] = []
+        failed: list[TemporaryError] = []
+        todo = [
+            (photo, recipient) for photo in delivery.photos for recipient in delivery.recipients
+        ]
+        for photo, recipient in todo:
+            if [photo.id, recipient] in progress["ran"]:
+                continue
             path = await self._store(photo, delivery.shipment.sender)
-            values = _values(delivery, path)
-            said.append(await self._run(arguments(self._settings.cmd, values), values))
+            try:
+                said.append(await self._run(_values(delivery, recipient, path)))
+            except TemporaryError as error:
+                failed.append(error)
+                continue
+            progress["ran"].append([photo.id, recipient])
+            if len(todo) > 1:
+                await note(progress)
+        if failed:
+            raise failed[0]
         return Outcome("\n".join(said))
 
-    async def _run(self, command: Sequence[str], values: Mapping[str, str]) -> str:
+    async def _run(self, values: Mapping[str, str]) -> str:
+        """Run the command once. Raises TemporaryError if it fails and is to run again."""
+        settings = self._settings
+        command = arguments(settings.cmd, values, settings.format)
         # Files, not pipes: a child that the command leaves behind may keep them open.
         with TemporaryFile() as given, TemporaryFile() as said:
-            given.write(filled(self._settings.stdin, values).encode())
+            given.write(filled(settings.stdin, values, settings.format).encode())
             given.seek(0)
             status = await self._status(command, given, said)
             last_words = _last_words(said)
-        if status != 0:
-            raise TemporaryError(f"{command[0]} ended with status {status}: {last_words}")
-        return f"{command[0]} ran for {values['filename']}"
+        if status == 0:
+            return f"{command[0]} ran for {values['filename']}"
+        why = f"{command[0]} took over {settings.timeout:g} seconds"
+        if status is not None:
+            why = f"{command[0]} ended with status {status}: {last_words}"
+        if settings.retry:
+            raise TemporaryError(why)
+        log.warning("%s; it is not run again", why)
+        return f"{why} (for {values['filename']})"
 
-    async def _status(self, command: Sequence[str], given: IO[bytes], said: IO[bytes]) -> int:
-        """Run a command; returns its exit status. Leaves nothing running if it is late."""
+    async def _status(
+        self, command: Sequence[str], given: IO[bytes], said: IO[bytes]
+    ) -> int | None:
+        """Run a command; returns its exit status, or None if it was late and was ended.
+
+        Its process group is ended with it. A child that left the group is nobody's any more:
+        it is neither waited for nor ended.
+        """
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -88,19 +124,23 @@ class Shell:
             kind = _CANNOT_RUN.get(error.errno or 0, MisconfiguredError)
             raise kind(f"{command[0]} cannot be run: {error.strerror}") from None
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            limit = self._settings.timeout
+            async with asyncio.timeout(None if math.isinf(limit) else limit):
                 return await process.wait()
         except TimeoutError:
-            timeout = self._settings.timeout
-            raise TemporaryError(f"{command[0]} took over {timeout:g} seconds") from None
+            return None
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_AFTER_KILL):
+                        await process.wait()
 
 
-def arguments(template: Sequence[str], values: Mapping[str, str]) -> list[str]:
+def arguments(
+    template: Sequence[str], values: Mapping[str, str], notation: str = "plain"
+) -> list[str]:
     """The command line: one argument for each of the template's.
 
     A value that would make its argument an option (`-x`) gets a space before it, unless
@@ -108,22 +148,17 @@ def arguments(template: Sequence[str], values: Mapping[str, str]) -> list[str]:
     """
     found: list[str] = []
     for argument in template:
-        text = filled(argument, values)
+        text = filled(argument, values, notation)
         is_option = text.startswith("-") and not argument.startswith("-")
         found.append(" " + text if is_option and "--" not in template[: len(found)] else text)
     return found
 
 
-def filled(template: str, values: Mapping[str, str]) -> str:
-    """The template with its placeholders replaced, once; other braces stay as they are."""
-    return _PLACEHOLDER.sub(lambda placeholder: values[placeholder[1]], template)
-
-
-def _values(delivery: Delivery, path: Path) -> dict[str, str]:
+def _values(delivery: Delivery, recipient: str, path: Path) -> dict[str, str]:
     shipment = delivery.shipment
     values = {
         "sender": shipment.sender,
-        "recipient": ", ".join(delivery.recipients),
+        "recipient": recipient,
         "filename": str(path),
         "subject": shipment.subject,
         "body": shipment.text,

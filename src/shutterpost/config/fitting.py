@@ -1,22 +1,19 @@
 """Whether settings fit together: what no single value can show."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from shutterpost.config.placeholders import unknown
 from shutterpost.config.settings import ActionName, Config, Mastodon, Shell, Storage
 from shutterpost.folder_threads import FolderThreads
 
 INSTANCED = ("mastodon", "shell")
 """Actions whose instances are sections of their own."""
-PLACEHOLDERS = ("sender", "recipient", "filename", "subject", "body")
-"""What a shell command's template may ask for."""
 OWN_FOLDERS = ("spool", "pictures", "unknown")
 """Folders in the data folder in which no photos may be stored."""
 
-_BRACES = re.compile(r"\{([a-z]+)\}")
 
 _FOLDER_LIMIT = 2.0  # seconds that a folder may take to say where it really is
 
@@ -115,8 +112,8 @@ def warnings(config: Config) -> list[str]:
     if mailed and not email.host:
         found.append(f"[email] has no host: what is sent to {', '.join(mailed)} is stored instead")
     for name, shell in config.shell.items():
-        words = {word for part in (*shell.cmd, shell.stdin) for word in _BRACES.findall(part)}
-        for word in sorted(words - set(PLACEHOLDERS)):
+        parts = (*shell.cmd, shell.stdin)
+        for written in sorted({text for part in parts for text in unknown(part, shell.format)}):
             section = f"shell.{name}" if name else "shell"
-            found.append(f"[{section}] {{{word}}} is no placeholder and stays as it is")
+            found.append(f"[{section}] {written} is no placeholder and stays as it is")
     return found

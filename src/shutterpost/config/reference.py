@@ -38,6 +38,7 @@ _MASTODON_KEYS = {
     "VISIBILITY": "visibility",
 }
 _SHELL_KEYS = {"CMD": "cmd", "STDIN": "stdin"}
+_SHELL_AS_THERE = {"timeout": "off", "retry": False, "format": "python"}
 _OTHER_KEYS = ("SESSION_FOLDER", "MAIL_USE_TLS", "MAIL_USE_SSL")
 _PLACEHOLDER = "CHANGEME"
 
@@ -75,6 +76,7 @@ def translated(table: Table, base: Path, problems: Problems) -> tuple[Table, lis
     for key, keys in (("MASTODON", _MASTODON_KEYS), ("SHELL", _SHELL_KEYS)):
         section = _section(table.get(key, {}), keys, (key,), problems)
         found[key.lower()] = {**found.get(key.lower(), {}), **section}
+    found["shell"] = {**_SHELL_AS_THERE, **found["shell"]}
     _read_tokens(found["mastodon"], base)
     found["actions"] = _actions(table.get("ACTIONS", {}))
     return found, warnings

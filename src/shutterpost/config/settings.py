@@ -136,7 +136,7 @@ class Mastodon:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """A command that is run for every file."""
+    """A command that is run for every file and recipient, one after the other."""
 
     cmd: tuple[str, ...] = _setting(
         values.command, [], 'for example ["./log.sh", "{sender}", "{recipient}", "{filename}"]'
@@ -144,7 +144,17 @@ class Shell:
     stdin: str = _setting(
         values.string, "", "placeholders as in cmd: sender recipient filename subject body"
     )
-    timeout: float = _setting(values.duration, "60 s", "")
+    timeout: float = _setting(
+        values.time_limit, "60 s", 'a command that takes longer is ended ("off")'
+    )
+    retry: bool = _setting(
+        values.boolean, True, "run it again if it fails: its exit status is not 0, or it is late"
+    )
+    format: str = _setting(
+        values.one_of("plain", "python"),
+        "plain",
+        '"python": braces as in Python\'s str.format, for example {{ and {sender:>20}',
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,11 @@ def retention(value: object) -> float:
     return float("inf") if value == "forever" else duration(value)
 
 
+def time_limit(value: object) -> float:
+    """Seconds of a duration; "off" is infinite."""
+    return float("inf") if value == "off" else duration(value)
+
+
 def size(value: object) -> int:
     """Bytes of "25 MiB", "4 GiB", "500 MB"."""
     return int(_quantity(value, _SIZE, 'must be a size with its unit, for example "25 MiB"'))
