@@ -110,7 +110,7 @@ def email_body(
     receivers: tuple[str, ...] = ("photos@example.org",),
     text: str = "Sent from Samsung Camera.",
     subject: str = "[Samsung Smart Camera] sent you files.",
-    end: bytes = b"\r\n--" + BOUNDARY,
+    end: bytes = b"\r\n--" + BOUNDARY + b"\r\n",
 ) -> bytes:
     """A multipart body like the NX300's."""
     listed = "".join(f"<receiver>{receiver}</receiver>" for receiver in receivers)

@@ -26,7 +26,7 @@ from tests.wiretap import data_segments
 SUCCESS = reply_body("status-succ")
 
 
-@pytest.mark.parametrize("name", ["email-nx300", "email-nx300-absolute"])
+@pytest.mark.parametrize("name", ["email-nx300", "email-nx300-absolute", "email-nx300-bare-end"])
 def test_the_nx300s_e_mail_is_answered_with_success_and_stored(server: Server, name: str) -> None:
     answer = server.ask(recording(name))
     assert (answer.status, answer.body) == (200, SUCCESS)
@@ -74,7 +74,7 @@ def test_a_client_that_closes_its_sending_side_is_answered(server: Server) -> No
     assert server.ask(recording("email-nx300"), close_sending=True).body == SUCCESS
 
 
-@pytest.mark.parametrize("cut", [1, 500, len(PHOTO) // 2])
+@pytest.mark.parametrize("cut", [1, 2, 3, 500, len(PHOTO) // 2])
 def test_a_body_shorter_than_its_length_is_never_taken(server: Server, cut: int) -> None:
     answer = server.ask(recording("email-nx300")[:-cut], close_sending=True)
     assert answer.status == 400

@@ -13,7 +13,7 @@ from shutterpost.quirks import QUIRKS
 from shutterpost.wire.body import SizedBody
 from shutterpost.wire.http import HeadReader, Request
 from shutterpost.wire.multipart import Data, Multipart, Part, boundary
-from tests.support import PHOTO, RECORDINGS, one_by_one, recording, splits
+from tests.support import BOUNDARY, PHOTO, RECORDINGS, one_by_one, recording, splits
 
 NAMES = sorted(path.stem for path in RECORDINGS.glob("*.http"))
 
@@ -21,6 +21,7 @@ REQUESTS = {
     "allshare-login-nx300": ("POST", "www.ospserver.net"),
     "email-nx300": ("POST", "www.ospserver.net"),
     "email-nx300-absolute": ("POST", "www.ospserver.net"),
+    "email-nx300-bare-end": ("POST", "www.ospserver.net"),
     "hotspot-gld": ("GET", "gld.samsungosp.com"),
     "hotspot-msn": ("GET", "www.msn.com"),
     "hotspot-samsungimaging": ("GET", "www.samsungimaging.com"),
@@ -37,6 +38,9 @@ REQUESTS = {
     "st1000-serviceproviders": ("GET", "www.ospserver.net"),
     "st1000-time": ("GET", "www.ospserver.net"),
 }
+
+EMAILS = ["email-nx300", "email-nx300-absolute", "email-nx300-bare-end"]
+"""The last one ends as no camera is known to do: without the CRLF after the boundary."""
 
 
 def play(pieces: Iterable[bytes]) -> tuple[Request, bytes, bool]:
@@ -102,7 +106,7 @@ def email_of(pieces: Iterable[bytes], name: bytes) -> list[tuple[str, str, bytes
     return found
 
 
-@pytest.mark.parametrize("name", ["email-nx300", "email-nx300-absolute"])
+@pytest.mark.parametrize("name", EMAILS)
 def test_the_e_mails_photo_comes_out_to_the_byte(name: str) -> None:
     request, body, _ = play([recording(name)])
     separator = boundary(request.value("Content-Type"))
@@ -118,3 +122,10 @@ def test_the_e_mails_photo_comes_out_to_the_byte(name: str) -> None:
     for cut in near_borders:
         if 0 <= cut <= len(body):
             assert email_of([body[:cut], body[cut:]], separator) == [message, photo]
+
+
+@pytest.mark.parametrize("name", EMAILS)
+def test_an_e_mail_ends_in_its_boundary(name: str) -> None:
+    end = b"\r\n--" + BOUNDARY + (b"" if name == "email-nx300-bare-end" else b"\r\n")
+    assert recording(name).endswith(end)
+    assert recording("email-nx300-bare-end")[-100:] == recording("email-nx300")[-102:-2]

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from shutterpost.camera.models import MODELS, Works
+from shutterpost.simulator import Shot, email
 from tests.conftest import Server, StartServer
 from tests.far_ends import FakeMastodon
-from tests.support import RECORDINGS, eventually
+from tests.support import RECORDINGS, eventually, recording
 
 PHOTO = str(RECORDINGS / "SAM_4371.JPG")
 PLAYABLE = [model for model in MODELS if model.works not in (Works.NO, Works.NOT_YET)]
@@ -79,6 +80,16 @@ def test_a_missing_alt_text_is_shown_on_the_camera(
     assert camera(server, "NX300", PHOTO, "--via", "facebook", "--text", "Hi~alt").returncode == 0
     [post] = eventually(lambda: mastodon.posts)
     assert post["status"] == "Hi\n\n📷️ NX300"
+
+
+def test_the_e_mail_of_the_simulator_is_the_recorded_one() -> None:
+    shot = Shot(
+        [Path(PHOTO)],
+        "Camera@samsungcamera.com",
+        ["photos@example.org"],
+        "Sent from Samsung Camera.",
+    )
+    assert email.head(shot).encode() + b"".join(email.body(shot)) == recording("email-nx300")
 
 
 def test_cameras_lists_every_model() -> None:

@@ -83,7 +83,7 @@ _LEDGER = (
     Quirk(
         "multipart-not-closed",
         "a multipart body without its close-delimiter",
-        "capture and proven: ends in a plain delimiter, with or without CRLF, or in nothing",
+        "capture: a plain delimiter is the end (its CRLF is inferred); other ends were not seen",
         "NX300",
     ),
     Quirk(

@@ -59,7 +59,11 @@ def body(shot: Shot) -> Iterator[bytes]:
 
 
 def _envelope(shot: Shot) -> tuple[bytes, list[bytes], bytes]:
-    """Everything of the body but the files: like the camera's, without a close-delimiter."""
+    """Everything of the body but the files.
+
+    It ends as the camera's does: in CRLF, boundary and CRLF, without a close-delimiter. Without
+    the last CRLF the reference would lose the last photo, which it does not for real cameras.
+    """
     receivers = "".join(f"<receiver>{escape(to)}</receiver>" for to in shot.recipients)
     text = shot.text.replace("]]>", "]]]]><![CDATA[>")
     message = _MESSAGE.format(sender=escape(shot.sender), receivers=receivers, text=text)
@@ -77,5 +81,5 @@ def _envelope(shot: Shot) -> tuple[bytes, list[bytes], bytes]:
     return (
         first.encode(),
         [part.encode("utf-8", "surrogateescape") for part in parts],
-        f"\r\n--{_BOUNDARY}".encode(),
+        f"\r\n--{_BOUNDARY}\r\n".encode(),
     )
