@@ -231,14 +231,28 @@ def _shown(path: str) -> str:
     return one_line(_SESSION_KEY.sub(lambda key: key[0][:6] + "…", path), _SHOWN_LIMIT)
 
 
+_LATER = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk is full",
+    errno.EROFS: "the disk is read-only",
+    errno.EIO: "the disk or the database cannot be used",
+    errno.ESTALE: "the database cannot be used",
+    errno.EBADMSG: "the database is damaged",
+    errno.EAGAIN: "the database is busy",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open",
+    errno.ENOMEM: "there is no memory left",
+    errno.ENOBUFS: "there is no memory left",
+}
+"""What passes, or has to be fixed here: the camera is told to try again later."""
+
+
 def _trouble(client: str, error: Exception) -> Refused:
     """What the camera is told about an error that is not its own."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        log.error("%s: the disk is full", client)
-        return Refused(503, "the disk is full")
-    if isinstance(error, OSError) and error.errno == errno.EAGAIN:
-        log.error("%s: the database is busy", client)
-        return Refused(503, "the database is busy")
+    later = _LATER.get(error.errno or 0) if isinstance(error, OSError) else None
+    if later is not None:
+        log.error("%s: %s: %s", client, later, error)
+        return Refused(503, later)
     log.error("%s: an error of our own", client, exc_info=error)
     return Refused(500, "an error of the server, see its log")
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shutterpost.config import Config
-from shutterpost.private import write_private
+from shutterpost.durable import write_private
 
 SHORTEST = 8
 """The fewest characters of a password that a person chooses."""

@@ -6,7 +6,7 @@ import secrets
 
 from shutterpost.config.settings import Config, Storage
 from shutterpost.config.values import Secret
-from shutterpost.private import write_private
+from shutterpost.durable import write_private
 
 
 def folder_secret(storage: Storage) -> Secret:

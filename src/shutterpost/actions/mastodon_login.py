@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
-from shutterpost.private import write_private
+from shutterpost.durable import write_private
 
 SCOPES = "write:statuses write:media"
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"

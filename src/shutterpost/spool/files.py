@@ -5,7 +5,6 @@ is found in `incoming` at start was never finished; what is found in `photos` wi
 row in the database was never acknowledged. Both are removed then.
 """
 
-import fcntl
 import hashlib
 import os
 import secrets
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shutterpost import faults
+from shutterpost.durable import make_folder, sync, sync_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ class Files:
 
     def open(self) -> None:
         """Make the folders, readable by their owner alone."""
-        for folder in (self.incoming.parent, self.incoming, self.photos):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.incoming, self.photos):
+            make_folder(folder)
 
     def path(self, file: str) -> Path:
         """Where a kept file is."""
@@ -96,11 +96,7 @@ class Files:
 
     def sync_names(self) -> None:
         """Fsync the folder of kept files, so that their names survive a power cut."""
-        fd = os.open(self.photos, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            sync(fd)
-        finally:
-            os.close(fd)
+        sync_folder(self.photos)
         faults.point("folder fsynced")
 
     def remove(self, file: str) -> None:
@@ -114,12 +110,3 @@ class Files:
         for path in leftovers:
             path.unlink()
         return len(leftovers)
-
-
-def sync(fd: int) -> None:
-    """Have the disk hold what was written. macOS does so only when asked in its own way."""
-    full = getattr(fcntl, "F_FULLFSYNC", None)
-    if full is None:
-        os.fsync(fd)
-    else:
-        fcntl.fcntl(fd, full)

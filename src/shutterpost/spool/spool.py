@@ -20,6 +20,7 @@ from sqlalchemy import Connection, exists, select
 
 from shutterpost import faults
 from shutterpost.config.settings import DATABASE
+from shutterpost.durable import make_folder, sync_folder
 from shutterpost.model import Delivery, Planned
 from shutterpost.spool import claims, deliveries, repeats, upkeep
 from shutterpost.spool.claims import Excluded
@@ -81,7 +82,7 @@ class Spool:
 
         Raises AlreadyRunning, NewerDatabase, or OSError for a folder that cannot be used.
         """
-        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._data)
         self._lock = os.open(self._data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,6 +90,7 @@ class Spool:
             raise AlreadyRunning(f"another Shutterpost is using {self._data}") from None
         self.files.open()
         self.database.open()
+        sync_folder(self._data)  # the database's own name
         return self.files.clean(self.database.read_now(upkeep.kept_files))
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """For those who watch: `/healthz` is open, `/metrics` is for this machine or a token."""
 
+import asyncio
 import hmac
 import ipaddress
 import logging
@@ -28,6 +29,8 @@ from shutterpost.spool.schema import deliveries, version
 
 log = logging.getLogger(__name__)
 
+_HEALTH_TIMEOUT = 10.0  # seconds; as long as another process may hold the database
+
 _FORWARDED = {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via"}
 
 
@@ -40,13 +43,14 @@ class Watching:
         self._metrics = metrics
 
     async def health(self, request: Request) -> Response:
-        """200 while the database answers."""
+        """200 while the database takes what is written."""
         try:
-            await self._spool.database.read(
-                lambda connection: connection.execute(select(version)).one()
-            )
-        except Exception:
-            log.exception("the database does not answer")
+            async with asyncio.timeout(_HEALTH_TIMEOUT):
+                await self._spool.database.write(
+                    lambda connection: connection.execute(select(version)).one()
+                )
+        except Exception as error:
+            log.error("the database does not answer: %s", str(error) or "it takes too long")
             return PlainTextResponse("the database does not answer\n", 503)
         return PlainTextResponse("ok\n")
 
