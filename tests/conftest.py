@@ -154,6 +154,7 @@ class Inbox:
         self.refuse: dict[str, str] = {}
         self.refuse_senders: dict[str, str] = {}
         self.refuse_data: list[str] = []
+        self.on_mail: Callable[[], object] = lambda: None
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -178,6 +179,7 @@ class Inbox:
         assert isinstance(envelope.content, bytes)
         assert envelope.mail_from is not None
         self.mails.append(Received(envelope.mail_from, envelope.rcpt_tos, envelope.content))
+        self.on_mail()
         return "250 OK"
 
 

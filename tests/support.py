@@ -95,9 +95,9 @@ def receive(sock: socket.socket) -> Answer:
     return Answer(raw)
 
 
-def ask(port: int, data: bytes, close_sending: bool = False) -> Answer:
+def ask(port: int, data: bytes, close_sending: bool = False, timeout: float = DEADLINE) -> Answer:
     """Send bytes down a connection of their own and take the answer."""
-    with socket.create_connection(("127.0.0.1", port), DEADLINE) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout) as sock:
         sock.sendall(data)
         if close_sending:
             sock.shutdown(socket.SHUT_WR)

@@ -11,7 +11,7 @@ SOURCE = Path(shutterpost.__file__).parent
 
 LAYERS = (
     (
-        *("model", "quirks", "threads", "folder_threads", "faults", "systemd", "logs", "private"),
+        *("model", "quirks", "threads", "folder_threads", "faults", "systemd", "logs", "durable"),
         *("live", "running", "dates", "pausing"),
     ),
     ("wire",),

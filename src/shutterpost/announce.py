@@ -8,12 +8,13 @@ from shutterpost import __version__
 from shutterpost.config import Config
 from shutterpost.config.values import PRIVATE, Address
 from shutterpost.hosts import own_address
+from shutterpost.spool import Opened
 
 if TYPE_CHECKING:
     from shutterpost.web.page import Page
 
 
-def announce(config: Config, listening: Address, page: "Page | None", leftovers: int) -> None:
+def announce(config: Config, listening: Address, page: "Page | None", opened: Opened) -> None:
     """Print what runs, where, and for whom."""
     source = "no configuration file, built-in defaults"
     if config.source is not None:
@@ -34,8 +35,18 @@ def announce(config: Config, listening: Address, page: "Page | None", leftovers:
     ]
     if config.dns.listen:
         lines.append(f"dns:       {config.dns.listen}, {_dns(config)}")
-    if leftovers:
-        lines.append(f"cleaned:   {leftovers} unfinished files of an earlier run")
+    if opened.removed:
+        lines.append(f"cleaned:   {opened.removed} unfinished files of an earlier run")
+    if opened.set_aside:
+        lines.append(
+            f"DAMAGED:   the database could not be read and is now {opened.set_aside}; put a "
+            "backup in its place, or go on with the new one"
+        )
+    if opened.found:
+        lines.append(
+            f"FOUND:     {opened.found} photos without a delivery, in {config.storage.data}/spool/"
+            "found: `shutterpost recover` stores them (--to ADDRESS sends them)"
+        )
     print("\n".join(lines), flush=True)
 
 

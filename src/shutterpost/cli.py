@@ -15,6 +15,7 @@ from shutterpost.commands import (
     login,
     password,
     queue,
+    recover,
     serve,
 )
 from shutterpost.commands.options import USAGE_ERROR
@@ -29,6 +30,7 @@ _COMMANDS = {
     "camera": camera,
     "login": login,
     "queue": queue,
+    "recover": recover,
     "password": password,
 }
 

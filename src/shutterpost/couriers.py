@@ -98,7 +98,10 @@ class Couriers:
                 if await self._start_one():
                     continue
                 wait = await self._until_due()
-            except Exception:  # a full disk, say: cameras are still to be answered
+            except OSError as error:  # a full disk, say: cameras are still to be answered
+                log.error("the queue cannot be read, trying again: %s", error)
+                wait = _LOOK_AGAIN
+            except Exception:
                 log.exception("the queue cannot be read")
                 wait = _LOOK_AGAIN
             with suppress(TimeoutError):

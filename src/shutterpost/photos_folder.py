@@ -15,8 +15,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from shutterpost.disk import free_bytes, same_file_system
+from shutterpost.durable import write_private
 from shutterpost.folder_threads import LIMIT, FolderThreads
-from shutterpost.private import write_private
 
 MARKER = ".shutterpost"
 """The file in the photos folder that tells that its disk is mounted."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
@@ -31,7 +32,7 @@ from shutterpost.metrics import Metrics
 from shutterpost.model import Delivery
 from shutterpost.photos_folder import PhotosFolder
 from shutterpost.secret import folder_secret
-from shutterpost.spool import AlreadyRunning, NewerDatabase, Spool
+from shutterpost.spool import AlreadyRunning, NewerDatabase, Opened, Spool
 from shutterpost.spool.relocate import relocate
 from shutterpost.spool.seen import seen
 from shutterpost.upkeep import Upkeep
@@ -111,7 +112,7 @@ class Server:
         self._config = config
         self._spool = Spool(config.storage.data)
         photos = photos_folder(config)
-        self._secret, self._leftovers = _prepare(config, self._spool, photos)
+        self._secret, self._opened = _prepare(config, self._spool, photos)
         self._metrics = Metrics()
         self._live = Live()
         known = self._spool.database.read_now(seen)
@@ -160,7 +161,7 @@ class Server:
         running.enter(
             running.Running(config.storage.data, config.source, bool(config.web.password))
         )
-        announce(config, listening, self._page, self._leftovers)
+        announce(config, listening, self._page, self._opened)
         self.delivering = asyncio.create_task(self._couriers.run())
         self._background = [
             asyncio.create_task(self._upkeep.run()),
@@ -178,7 +179,10 @@ class Server:
             await self._page.close()
         if self._dns is not None:
             await self._dns.close()
-        await self._upkeep.write_devices()
+        try:
+            await self._upkeep.write_devices()
+        except Exception as error:  # a full disk, say; photos do not depend on it
+            log.error("which cameras were seen could not be written down: %s", error)
         self._spool.close()
         running.leave()
 
@@ -235,7 +239,7 @@ class Server:
         self._live.tell("device", client=client, what=what)
 
 
-def _prepare(config: Config, spool: Spool, photos: PhotosFolder) -> tuple[Secret, int]:
+def _prepare(config: Config, spool: Spool, photos: PhotosFolder) -> tuple[Secret, Opened]:
     """Make the folders and open the spool. Raises CannotStart.
 
     A photos folder that hangs is left for later: cameras are taken all the same.
@@ -246,10 +250,11 @@ def _prepare(config: Config, spool: Spool, photos: PhotosFolder) -> tuple[Secret
         return store.clean(photos.path)
 
     try:
-        leftovers = spool.open()
+        opened = spool.open()
         with suppress(FolderHangs):  # it is in the log
-            leftovers += photos.threads.run_now(lambda _: clean(), START_FOLDER)
-        return folder_secret(config.storage), leftovers
+            cleaned = photos.threads.run_now(lambda _: clean(), START_FOLDER)
+            opened = replace(opened, removed=opened.removed + cleaned)
+        return folder_secret(config.storage), opened
     except OSError as error:
         raise CannotStart(f"{error.filename or config.storage.data}: {error.strerror}") from None
     except (AlreadyRunning, NewerDatabase) as error:

@@ -42,7 +42,9 @@ class Upkeep:
         while True:
             try:
                 await self.round()
-            except Exception:  # a full disk, say: the next round may do better
+            except OSError as error:  # a full disk, say: the next round may do better
+                log.error("the upkeep could not be done: %s", error)
+            except Exception:
                 log.exception("the upkeep could not be done")
             await asyncio.sleep(ROUND)
 
@@ -53,6 +55,7 @@ class Upkeep:
             self._next_pictures = now + BETWEEN_PICTURES
             await asyncio.to_thread(self._remove_pictures, now)
         await self.write_devices()
+        await asyncio.to_thread(self._spool.keep_reserve, self._config.storage.min_free)
         while removed := await self._spool.purge(now - self._config.storage.keep):
             log.info("%d delivered files were kept long enough and are removed", removed)
         if self._config.notify.email and self._config.email.host and now >= self._next_notice:

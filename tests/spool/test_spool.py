@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shutterpost.model import Planned
-from shutterpost.spool import AlreadyRunning, Arrival, Draft, Spool
+from shutterpost.spool import AlreadyRunning, Arrival, Draft, Opened, Spool
 from shutterpost.spool.files import Kept
 from shutterpost.spool.schema import deliveries, photos, shipments
 
@@ -168,7 +168,7 @@ def test_a_delivery_may_bring_others(spool: Spool) -> None:
     asyncio.run(run())
 
 
-def test_leftovers_of_a_crash_are_removed_at_start(tmp_path: Path) -> None:
+def test_leftovers_of_a_crash_are_cleared_up_at_start(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.open()
     asyncio.run(spool.commit(draft(spool), EMAIL))
@@ -177,10 +177,23 @@ def test_leftovers_of_a_crash_are_removed_at_start(tmp_path: Path) -> None:
     uncommitted = kept(spool)
     spool.close()
     again = Spool(tmp_path)
-    assert again.open() == 2
+    assert again.open() == Opened(removed=1, found=1, set_aside=None)
     assert [path.name for path in again.files.incoming.iterdir()] == []
     assert uncommitted.file not in [path.name for path in again.files.photos.iterdir()]
     assert len(list(again.files.photos.iterdir())) == 1
+    [found] = again.files.without_shipment()  # it is whole, and who knows whose it was
+    assert found.name == uncommitted.file
+    again.close()
+
+
+def test_what_was_kept_long_enough_is_removed_after_a_crash_too(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.open()
+    asyncio.run(spool.commit(draft(spool), EMAIL))
+    spool.database.write_now(lambda c: c.execute(update(photos).values(purged=True)))
+    spool.close()
+    again = Spool(tmp_path)
+    assert again.open() == Opened(removed=1, found=0, set_aside=None)
     again.close()
 
 

@@ -2,6 +2,6 @@
 
 from shutterpost.spool.database import NewerDatabase
 from shutterpost.spool.repeats import Arrival
-from shutterpost.spool.spool import AlreadyRunning, Draft, Spool
+from shutterpost.spool.spool import AlreadyRunning, Draft, Opened, Spool
 
-__all__ = ["AlreadyRunning", "Arrival", "Draft", "NewerDatabase", "Spool"]
+__all__ = ["AlreadyRunning", "Arrival", "Draft", "NewerDatabase", "Opened", "Spool"]

@@ -16,41 +16,33 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy import (
+    Connection,
+    MetaData,
+    Table,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy import update as sql_update
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DBAPIError
 
-from shutterpost.spool import schema
+from shutterpost.spool import schema, sqlite
 from shutterpost.threads import in_thread
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-_BUSY_TIMEOUT = 10_000  # milliseconds another process may hold the write lock
 _BATCH = 64
 _FIRST_BACKOFF = 0.1  # seconds; doubles up to the longest
 _LONGEST_BACKOFF = 5.0
-_SHARED_MEMORY = 128 * 1024  # bytes of the -shm file, enough for 16,000 pages of WAL
-_ERRORS = {
-    sqlite3.SQLITE_FULL: errno.ENOSPC,
-    sqlite3.SQLITE_BUSY: errno.EAGAIN,
-    sqlite3.SQLITE_LOCKED: errno.EAGAIN,
-    sqlite3.SQLITE_READONLY: errno.EROFS,
-    sqlite3.SQLITE_IOERR: errno.EIO,
-    sqlite3.SQLITE_CANTOPEN: errno.EIO,
-    sqlite3.SQLITE_NOMEM: errno.ENOMEM,
-    sqlite3.SQLITE_CORRUPT: errno.EBADMSG,
-    sqlite3.SQLITE_NOTADB: errno.EBADMSG,
-}
-"""What SQLite's errors are as those of files: the camera is told the same."""
 
 _Job = tuple[Callable[[Connection], Any], Future[Any]]
 
@@ -66,21 +58,62 @@ class Database:
         self.path = path
         self._jobs: queue.SimpleQueue[_Job | None]
         self._jobs = queue.SimpleQueue()
-        self._writer = _engine(path, "BEGIN IMMEDIATE")
-        self._reader = _engine(path, "BEGIN")
+        self._writer = sqlite.engine(path, "BEGIN IMMEDIATE")
+        self._reader = sqlite.engine(path, "BEGIN")
         self._thread = threading.Thread(target=self._run, name="database", daemon=True)
+        self._suspect = path.with_name(f"{path.name}.suspect")
         self._file = (0, 0)  # device and inode of the file that was opened
+        self._shared_memory: int | None = None  # held open, see reserve_shared_memory
         self._backoff = 0.0
         self._next_try = 0.0
         self._trouble: Exception | None = None
 
-    def open(self) -> None:
-        """Create or migrate the file, readable by its owner alone. Raises NewerDatabase."""
+    def open(self) -> Path | None:
+        """Create or migrate the file, readable by its owner alone. Raises NewerDatabase.
+
+        Returns where a damaged one was moved to; a new one then stands in its place.
+        """
+        set_aside = None
+        if not self.path.exists() or self._is_damaged():
+            set_aside = self._set_aside()
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         with self._writer.begin() as connection:
             migrate(connection)
-        self._file = _identity(self.path)
+        self._file = sqlite.identity(self.path)
         self._thread.start()
+        return set_aside
+
+    def _is_damaged(self) -> bool:
+        """Whether SQLite says so: looked at whole if that was met while the server ran."""
+        try:
+            with self._reader.begin() as connection:
+                for table in inspect(connection).get_table_names():
+                    connection.execute(
+                        select(text("*")).select_from(Table(table, MetaData())).limit(1)
+                    ).all()
+                if self._suspect.exists():
+                    check = connection.execute(text("PRAGMA integrity_check(1)")).scalar_one()
+                    self._suspect.unlink()
+                    return bool(check != "ok")
+        except (DBAPIError, sqlite3.Error) as error:
+            named = sqlite.named(error)
+            if isinstance(named, OSError) and named.errno == errno.EBADMSG:
+                self._suspect.unlink(missing_ok=True)
+                return True
+            raise
+        return False
+
+    def _set_aside(self) -> Path | None:
+        """Move what there is of a database away: nothing of it may mix with a new one."""
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        moved = None
+        for suffix in ("", "-wal", "-shm"):
+            path = self.path.with_name(self.path.name + suffix)
+            if path.exists():
+                new = path.with_name(f"{self.path.name}.damaged-{stamp}{suffix}")
+                path.rename(new)
+                moved = moved or new
+        return moved
 
     def require_version(self) -> None:
         """Make sure that another process's database is of our version. Raises NewerDatabase."""
@@ -99,6 +132,8 @@ class Database:
         self._thread.join()
         self._writer.dispose()
         self._reader.dispose()
+        if self._shared_memory is not None:
+            os.close(self._shared_memory)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction on the writer thread; on return it is on disk."""
@@ -110,14 +145,21 @@ class Database:
         """Run `work` in a read-only transaction of its own."""
         return await in_thread(self.read_now, work)
 
+    async def prove(self) -> None:
+        """Return if the database takes what is written. Raises OSError or DBAPIError.
+
+        Something is really written: a full or read-only disk can be read very well.
+        """
+        await self.write(_write_version_again)
+
     def read_now(self, work: Callable[[Connection], T]) -> T:
         """Like `read`, for callers without an event loop."""
-        with self._reader.begin() as connection:
+        with _as_of_files(), self._reader.begin() as connection:
             return work(connection)
 
     def write_now(self, work: Callable[[Connection], T]) -> T:
         """Like `write`, for another process than the server's."""
-        with self._writer.begin() as connection:
+        with _as_of_files(), self._writer.begin() as connection:
             return work(connection)
 
     def _run(self) -> None:
@@ -126,8 +168,8 @@ class Database:
         stop = False
         while not stop:
             batch, stop = self._next_batch()
-            if connection is not None and _identity(self.path) != self._file:
-                _drop(connection)
+            if connection is not None and sqlite.identity(self.path) != self._file:
+                sqlite.drop(connection)
                 connection = None
             if connection is None and (connection := self._connect()) is None:
                 assert self._trouble is not None
@@ -135,11 +177,19 @@ class Database:
                     if done.set_running_or_notify_cancel():
                         done.set_exception(self._trouble)
                 continue
-            if not _run_batch(connection, batch):
-                _drop(connection)
+            if error := _run_batch(connection, batch):
+                self._note_damage(error)
+                sqlite.drop(connection)
                 connection = None
         if connection is not None:
-            _drop(connection)
+            sqlite.drop(connection)
+
+    def _note_damage(self, error: Exception) -> None:
+        """Have the next start look at the whole file, if it seems to be damaged."""
+        if isinstance(error, OSError) and error.errno == errno.EBADMSG:
+            log.error("the database is damaged: restart, and it is set aside")
+            with suppress(OSError):
+                self._suspect.touch(mode=0o600)
 
     def _connect(self) -> Connection | None:
         """Connect, unless that has failed just now; `_trouble` says why there is none."""
@@ -147,17 +197,19 @@ class Database:
         if now < self._next_try:
             return None
         try:
-            if _identity(self.path) != self._file:
+            if sqlite.identity(self.path) != self._file:
                 # SQLite would write on into a file that has no name any more.
                 raise OSError(errno.ESTALE, "the database was removed or replaced: restart")
             connection = self._writer.connect()
             with connection.begin():
                 connection.execute(select(schema.version))
-            _reserve_shared_memory(self.path)
+            if self._shared_memory is None:
+                self._shared_memory = sqlite.reserve_shared_memory(self.path)
         except Exception as error:
             if self._trouble is None:
-                log.error("the database cannot be used, trying again: %s", _named(error))
-            self._trouble = _named(error)
+                log.error("the database cannot be used, trying again: %s", sqlite.named(error))
+            self._trouble = sqlite.named(error)
+            self._note_damage(self._trouble)
             self._backoff = min(_LONGEST_BACKOFF, max(_FIRST_BACKOFF, 2 * self._backoff))
             self._next_try = now + self._backoff
             return None
@@ -181,11 +233,11 @@ class Database:
         return batch, True
 
 
-def _run_batch(connection: Connection, batch: list[_Job]) -> bool:
+def _run_batch(connection: Connection, batch: list[_Job]) -> Exception | None:
     """Run jobs in one transaction, or each in its own if one of them fails.
 
-    Each job's outcome is told after its commit, once. False if the connection has to be
-    made anew: after an error of the database, not after a job that refused something.
+    Each job's outcome is told after its commit, once. Returns an error of the database,
+    after which the connection has to be made anew; a job that refused something is none.
     """
     wanted = [(work, done) for work, done in batch if done.set_running_or_notify_cancel()]
     try:
@@ -193,59 +245,26 @@ def _run_batch(connection: Connection, batch: list[_Job]) -> bool:
             results = [_run_job(connection, work) for work, _ in wanted]
     except Exception as error:
         if len(wanted) == 1:
-            wanted[0][1].set_exception(_named(error))
-            return not _is_the_databases(error)
+            wanted[0][1].set_exception(sqlite.named(error))
+            return sqlite.database_error(error)
         alone = [_run_alone(connection, work, done) for work, done in wanted]
-        return not _is_the_databases(error) and all(alone)
+        return next((found for found in (sqlite.database_error(error), *alone) if found), None)
     for (_, done), result in zip(wanted, results, strict=True):
         done.set_result(result)
-    return True
+    return None
 
 
 def _run_alone(
     connection: Connection, work: Callable[[Connection], Any], done: Future[Any]
-) -> bool:
+) -> Exception | None:
     try:
         with connection.begin():
             result = _run_job(connection, work)
     except Exception as error:
-        done.set_exception(_named(error))
-        return not _is_the_databases(error)
+        done.set_exception(sqlite.named(error))
+        return sqlite.database_error(error)
     done.set_result(result)
-    return True
-
-
-def _is_the_databases(error: Exception) -> bool:
-    """Whether an error may have left the connection in any state."""
-    return isinstance(error, DBAPIError | sqlite3.Error | OSError | InvalidRequestError)
-
-
-def _drop(connection: Connection) -> None:
-    """Let go of a connection, in whatever state it is."""
-    with suppress(Exception):  # it is not used again, so how it ends does not matter
-        connection.invalidate()
-    with suppress(Exception):
-        connection.close()
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    """Which file this is; zeros if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_dev, status.st_ino
-
-
-def _reserve_shared_memory(path: Path) -> None:
-    """Give the -shm file its space on the disk now.
-
-    SQLite maps it into memory. Where a write finds no space for a page of it, the system
-    answers with SIGBUS and the process is gone; asked for here, it is an error like others.
-    """
-    with suppress(FileNotFoundError), path.with_name(f"{path.name}-shm").open("rb+") as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, _SHARED_MEMORY)
+    return None
 
 
 def _run_job(connection: Connection, work: Callable[[Connection], T]) -> T:
@@ -260,15 +279,20 @@ def _run_job(connection: Connection, work: Callable[[Connection], T]) -> T:
     return result
 
 
-def _named(error: Exception) -> Exception:
-    """An error of the database as the same OSError that a file would raise."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF
-    number = _ERRORS.get(code)
-    if number is None:
-        return error
-    said = "the database is damaged" if number == errno.EBADMSG else os.strerror(number)
-    return OSError(number, said)
+def _write_version_again(connection: Connection) -> None:
+    connection.execute(sql_update(schema.version).values(version=schema.version.c.version))
+
+
+@contextmanager
+def _as_of_files() -> Iterator[None]:
+    """Raise SQLite's errors as the OSErrors that files raise."""
+    try:
+        yield
+    except DBAPIError as error:
+        named = sqlite.named(error)
+        if named is error:
+            raise
+        raise named from error
 
 
 def migrate(connection: Connection) -> None:
@@ -286,27 +310,3 @@ def migrate(connection: Connection) -> None:
         for statement in statements:
             connection.execute(text(statement))
     connection.execute(sql_update(schema.version).values(version=len(schema.MIGRATIONS)))
-
-
-def _engine(path: Path, begin: str) -> Engine:
-    """An engine that begins its transactions itself (sqlite3 would begin some late)."""
-    # Never creates the file: one that was removed would come back empty, and look well.
-    address = f"file:{quote(str(path.absolute()))}?mode=rw"
-    engine = create_engine(
-        "sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(address, uri=True)
-    )
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA fullfsync = ON")
-        connection.execute("PRAGMA foreign_keys = ON")
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine

@@ -1,8 +1,10 @@
 """Files that arrive: written, hashed, and on disk before anyone is told so.
 
 A file grows in `incoming` and moves to `photos` when it is complete and fsynced. What
-is found in `incoming` at start was never finished; what is found in `photos` without a
-row in the database was never acknowledged. Both are removed then.
+is found in `incoming` at start was never finished, and is removed then. What is found in
+`photos` without a row in the database is most often an upload that a crash cut off just
+before "sent"; but the database may as well have been lost or replaced, so such a file is
+moved to `found`, and never removed.
 """
 
 import hashlib
@@ -80,6 +82,7 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.incoming = folder / "incoming"
         self.photos = folder / "photos"
+        self.found = folder / "found"
 
     def open(self) -> None:
         """Make the folders, readable by their owner alone."""
@@ -103,10 +106,36 @@ class Files:
         """Remove a kept file if it is there."""
         self.path(file).unlink(missing_ok=True)
 
-    def clean(self, known: Container[str]) -> int:
-        """Remove what a crash left behind: files that are incomplete or not `known`."""
-        leftovers = [*self.incoming.iterdir()]
-        leftovers += [path for path in self.photos.iterdir() if path.name not in known]
-        for path in leftovers:
+    def clean(self, known: Container[str], purged: Container[str]) -> tuple[int, int]:
+        """Clear up after a crash: remove what is incomplete or `purged`, move the unknown.
+
+        Returns how many files were removed, and how many are in `found` now.
+        """
+        removed = 0
+        for path in list(self.incoming.iterdir()):
             path.unlink()
-        return len(leftovers)
+            removed += 1
+        for path in list(self.photos.iterdir()):
+            if path.name in purged:
+                path.unlink()
+                removed += 1
+            elif path.name not in known:
+                make_folder(self.found)
+                path.rename(self.found / path.name)
+        return removed, len(self.without_shipment())
+
+    def without_shipment(self) -> list[Path]:
+        """The complete files in `found`, the oldest first."""
+        if not self.found.exists():
+            return []
+        return sorted(self.found.iterdir(), key=lambda path: (path.stat().st_mtime, path.name))
+
+    def take_back(self, path: Path) -> Kept:
+        """Give a file of `found` a place among the kept ones as well; on disk on return."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            sync(file.fileno())
+        if not self.path(path.name).exists():
+            os.link(path, self.path(path.name))
+        sync_folder(self.photos)
+        return Kept(path.name, path.stat().st_size, digest)

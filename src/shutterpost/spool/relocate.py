@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from shutterpost.config.settings import DATABASE
-from shutterpost.spool.files import sync
+from shutterpost.durable import sync, sync_folder
 from shutterpost.spool.spool import AlreadyRunning
 
 _MOVED = ("spool/photos", "secret", "password", "logged-out", "photos-folders", "mastodon*.secret")
@@ -70,11 +70,11 @@ def _move(source: Path, target: Path) -> None:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in sorted(source.iterdir()):
             _move_file(path, target / path.name)
-        _sync_folder(target)
+        sync_folder(target)
         source.rmdir()
     else:
         _move_file(source, target)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def _move_file(source: Path, target: Path) -> None:
@@ -88,13 +88,5 @@ def _move_file(source: Path, target: Path) -> None:
         with copy.open("rb") as file:
             sync(file.fileno())
         copy.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         source.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        sync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,13 +5,15 @@ renamed, folder fsynced, rows committed. It does not know what actions do.
 """
 
 import asyncio
+import errno
 import fcntl
 import hashlib
 import json
+import logging
 import math
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from sqlalchemy import Connection, exists, select
 
 from shutterpost import faults
 from shutterpost.config.settings import DATABASE
+from shutterpost.disk import free_bytes
 from shutterpost.durable import make_folder, sync_folder
 from shutterpost.model import Delivery, Planned
 from shutterpost.spool import claims, deliveries, repeats, upkeep
@@ -30,6 +33,12 @@ from shutterpost.spool.repeats import Arrival
 from shutterpost.spool.rows import add_photo, add_shipment
 from shutterpost.spool.schema import deliveries as table
 from shutterpost.spool.schema import photos, shipments
+from shutterpost.threads import in_thread
+
+RESERVE = 1 << 20
+"""Bytes that are kept aside on the disk, for results of deliveries alone."""
+
+log = logging.getLogger(__name__)
 
 
 class AlreadyRunning(Exception):
@@ -67,6 +76,15 @@ class Draft:
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What was met at the start: how many files, and where a damaged database is now."""
+
+    removed: int
+    found: int
+    set_aside: Path | None
+
+
 class Spool:
     """Everything below the data folder."""
 
@@ -75,12 +93,14 @@ class Spool:
         self.files = Files(data / "spool")
         self.database = Database(data / DATABASE)
         self._lock: int | None = None
+        self._reserve = data / "reserve"
         self._sending: Counter[str] = Counter()
 
-    def open(self) -> int:
-        """Make ready for use; returns how many leftovers of a crash were removed.
+    def open(self) -> Opened:
+        """Make ready for use, and clear up after a crash.
 
-        Raises AlreadyRunning, NewerDatabase, or OSError for a folder that cannot be used.
+        A damaged database is set aside; its photos are then in `found`. Raises
+        AlreadyRunning, NewerDatabase, or OSError for a folder that cannot be used.
         """
         make_folder(self._data)
         self._lock = os.open(self._data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -89,9 +109,11 @@ class Spool:
         except BlockingIOError:
             raise AlreadyRunning(f"another Shutterpost is using {self._data}") from None
         self.files.open()
-        self.database.open()
+        set_aside = self.database.open()
         sync_folder(self._data)  # the database's own name
-        return self.files.clean(self.database.read_now(upkeep.kept_files))
+        known = self.database.read_now(upkeep.kept_files)
+        purged = self.database.read_now(upkeep.purged_files)
+        return Opened(*self.files.clean(known, purged), set_aside)
 
     def close(self) -> None:
         """Finish what is queued and let go of the folder."""
@@ -110,7 +132,7 @@ class Spool:
         """
         faults.point("before commit")
         committed = await self.database.write(
-            lambda connection: _commit(connection, draft, planned, repeatable)
+            lambda connection: add(connection, draft, planned, repeatable)
         )
         faults.point("committed")
         return committed
@@ -161,11 +183,11 @@ class Spool:
             ids = [photo.id for photo in delivery.shipment.photos]
             deliveries.plan(connection, delivery.shipment.id, ids, also, now)
 
-        await self.database.write(work)
+        await self._write_result(work)
 
     async def finish(self, delivery: Delivery, receipt: str, now: float) -> None:
         """It was delivered."""
-        await self.database.write(
+        await self._write_result(
             lambda connection: deliveries.finish(connection, delivery.id, receipt, now)
         )
 
@@ -173,21 +195,46 @@ class Spool:
         self, delivery: Delivery, error: str, now: float, not_before: float = 0.0
     ) -> None:
         """The attempt failed; there will be another, as claimed but not before `not_before`."""
-        await self.database.write(
+        await self._write_result(
             lambda connection: deliveries.postpone(connection, delivery.id, error, now, not_before)
         )
 
     async def hold(self, delivery: Delivery, error: str, now: float) -> None:
         """The attempt failed for its action's sake; the couriers know when that is tried."""
-        await self.database.write(
+        await self._write_result(
             lambda connection: deliveries.hold(connection, delivery.id, error, now)
         )
 
     async def fail(self, delivery: Delivery, error: str, now: float) -> None:
         """The delivery failed for good and is kept."""
-        await self.database.write(
+        await self._write_result(
             lambda connection: deliveries.fail(connection, delivery.id, error, now)
         )
+
+    async def _write_result(self, work: Callable[[Connection], None]) -> None:
+        """Write what an attempt came to, on a full disk with the space kept aside for it.
+
+        What is not written down is delivered again.
+        """
+        try:
+            await self.database.write(work)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._reserve.exists():
+                raise
+            await in_thread(self._reserve.unlink, True)
+            log.warning("the disk is full: the space kept aside is used to write results down")
+            await self.database.write(work)
+
+    def keep_reserve(self, min_free: int) -> None:
+        """Set a little space aside, if there is more than `min_free` (blocking).
+
+        Raises OSError.
+        """
+        if self._reserve.exists() or free_bytes(self._data) < min_free + RESERVE:
+            return
+        temporary = self._reserve.with_name(".reserve.new")
+        temporary.write_bytes(bytes(RESERVE))  # written: a hole would hold no space
+        temporary.rename(self._reserve)
 
     async def purge(self, before: float) -> int:
         """Remove the files of what was delivered before a time; returns how many."""
@@ -197,9 +244,10 @@ class Spool:
         return len(names)
 
 
-def _commit(
-    connection: Connection, draft: Draft, planned: Sequence[Planned], repeatable: Sequence[str]
+def add(
+    connection: Connection, draft: Draft, planned: Sequence[Planned], repeatable: Sequence[str] = ()
 ) -> tuple[int, Arrival]:
+    """Add a shipment with its deliveries: its id, and whether it is new (see `commit`)."""
     purged = exists().where(photos.c.shipment_id == shipments.c.id, photos.c.purged)
     same = connection.execute(
         select(shipments.c.id)

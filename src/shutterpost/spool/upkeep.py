@@ -40,6 +40,11 @@ def kept_files(connection: Connection) -> set[str]:
     return set(connection.execute(select(photos.c.file).where(~photos.c.purged)).scalars())
 
 
+def purged_files(connection: Connection) -> set[str]:
+    """The files that were kept long enough; a crash may have left some of them."""
+    return set(connection.execute(select(photos.c.file).where(photos.c.purged)).scalars())
+
+
 def untold(
     connection: Connection, paused_before: float
 ) -> tuple[list[tuple[int, str, str]], list[Pause]]:
