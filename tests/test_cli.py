@@ -268,6 +268,9 @@ def test_login_mastodon_that_fails(mastodon: FakeMastodon, tmp_path: Path) -> No
     assert "cannot be reached" in login("http://127.0.0.1:1", "x\n").stderr
     assert login("http://photog.social", "x\n").returncode == 2
     assert login("photog.social", "x\n").returncode == 2
+    inside = login("https://127.1:1", "x\n")
+    assert "127.1 is 127.0.0.1, inside your own network" in inside.stderr
+    assert "add --inside" in inside.stderr
     assert list(tmp_path.iterdir()) == []
 
 

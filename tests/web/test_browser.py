@@ -182,6 +182,7 @@ def connect(page: Page, mastodon: FakeMastodon) -> None:
     page.get_by_role("link", name="Set up").click()
     page.get_by_label("Your server").fill(mastodon.url)
     page.get_by_role("button", name="Connect the account").click()
+    page.get_by_role("button", name="Connect to my own server").click()
     page.get_by_role("link", name="Go on to").click()
     page.get_by_role("link", name="Authorize").click()
     expect(page.get_by_text(f"Connected to {mastodon.url}.")).to_be_visible()

@@ -24,6 +24,7 @@ from shutterpost.web.videos import duration
 from shutterpost.web.views import PAGE_SIZE
 from shutterpost.web.words import size, times, trouble
 from tests.conftest import Server, Smarthost, StartServer
+from tests.far_ends import FakeMastodon
 from tests.support import PHOTO, eventually
 from tests.web.opened import opened
 from tests.web.visitor import Visitor, password_of, photo, send
@@ -470,3 +471,16 @@ def test_words_are_a_persons() -> None:
     assert trouble("") == "Not tried yet."
     assert trouble("a@b.c is refused: 550 no") != trouble("a@b.c is refused: 450 later")
     assert trouble("???") == "Something unexpected happened."
+
+
+def test_no_server_inside_is_asked_before_the_owner_says_so(
+    server: Server, mastodon: FakeMastodon
+) -> None:
+    owner = owner_of(server)
+    for where in (mastodon.url, "https://127.1:1"):
+        answer = owner.send("/setup/mastodon", url=where, instance="")
+        assert "is 127.0.0.1, inside your own network" in answer.text
+        assert mastodon.asked == []
+    answer = owner.send("/setup/mastodon", url=mastodon.url, instance="", inside="yes")
+    assert "Go on to" in answer.text
+    assert mastodon.asked == ["POST /api/v1/apps"]

@@ -77,13 +77,17 @@ class Server:
         tls: ssl.SSLContext,
         token: str = "",
         host: str = "",
+        shown: str = "",
         step: float = STEP_TIME,
     ) -> None:
-        """`host` is the name in requests and certificates if `url` has an address instead.
+        """What is asked there has the token, if there is one.
+
+        `host` is the name in requests and certificates if `url` has an address instead, and
+        `shown` what the server is called in errors then.
 
         Raises MisconfiguredError for a `url` that is none.
         """
-        self.url = url
+        self.url = shown or url
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -99,7 +103,7 @@ class Server:
                 base_url=url, headers=headers, timeout=step, verify=tls, follow_redirects=False
             )
         except httpx2.InvalidURL as error:
-            raise MisconfiguredError(f"{url} is no address of a server: {error}") from None
+            raise MisconfiguredError(f"{self.url} is no address of a server: {error}") from None
 
     async def __aenter__(self) -> "Server":
         await self._client.__aenter__()

@@ -14,16 +14,21 @@ from typing import Any
 
 from shutterpost.actions import Note, Outcome, PermanentError, TemporaryError
 from shutterpost.actions.exif import camera_model
-from shutterpost.actions.far_http import Server
+from shutterpost.actions.far_http import Server, json_object
 from shutterpost.actions.instance import Limits
 from shutterpost.actions.mastodon_api import Account, Media, RefusedPost
 from shutterpost.actions.post import compose, cut, groups
 from shutterpost.config.settings import Mastodon as Settings
 from shutterpost.model import Delivery, Photo, caption
+from shutterpost.wire.text import one_line
 
 PROCESSING_LIMIT = 300.0
 """Seconds that a server may take to process one file, in one attempt."""
 _LONGEST_POLL = 10.0
+_WHO = (
+    ("/api/v1/apps/verify_credentials", "name", ""),
+    ("/api/v1/accounts/verify_credentials", "acct", "@"),
+)
 _LIMITS_AGE = 3600.0  # seconds after which a server's limits are asked again
 
 
@@ -214,10 +219,18 @@ class _Attempt:
 
 
 async def verify(settings: Settings) -> str:
-    """Try a token; returns what its app is called. Raises a DeliveryError."""
+    """Try a token; returns what its app, or its account as in `@me`, is called.
+
+    Nothing if the server does not tell a token that may only post, as GoToSocial and takahe
+    do not. Raises a DeliveryError.
+    """
     async with _server(settings, ssl.create_default_context()) as server:
-        found = await server.object("GET", "/api/v1/apps/verify_credentials")
-    return str(found.get("name", ""))
+        for question, name, sign in _WHO:
+            answer = await server.ask("GET", question, also=(403,))
+            if answer.status == 200:
+                found = json_object(answer, server.url).get(name)
+                return sign + one_line(str(found or ""), 100)
+    return ""
 
 
 def _server(settings: Settings, tls: ssl.SSLContext) -> Server:

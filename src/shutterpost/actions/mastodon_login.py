@@ -1,20 +1,32 @@
 """`shutterpost login mastodon`: an app of our own on the owner's server, and a token for it."""
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
-import httpx2
-
+from shutterpost.actions import DeliveryError
+from shutterpost.actions.addresses import InsideError, outside
+from shutterpost.actions.far_http import Server
 from shutterpost.durable import write_private
+from shutterpost.wire.text import one_line
 
-SCOPES = "write:statuses write:media"
+SCOPES = "read:accounts read:statuses write:statuses write:media"
+"""Reading is for the account's own posts: whether one whose answer was lost was made."""
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 """The redirect that shows the code to the person instead of sending it anywhere."""
 
 
+_SAID_LIMIT = 200
+
+
 class LoginFailed(Exception):
     """The server did not play along; the message says what it said."""
+
+
+class InsideNetwork(LoginFailed):
+    """The server is inside this network: nothing was sent, the owner is to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,8 @@ class App:
     client_id: str
     client_secret: str
     redirect: str = OUT_OF_BAND
+    inside: bool = False
+    """Whether the owner knows that the server is inside this network."""
 
     def authorization_url(self, state: str = "") -> str:
         """What the owner opens in a browser."""
@@ -38,29 +52,29 @@ class App:
         return f"{self.url}/oauth/authorize?{urlencode(query)}"
 
 
-def register(url: str, redirect: str = OUT_OF_BAND) -> App:
-    """Register Shutterpost with a server. Raises LoginFailed."""
-    found = _post(
-        f"{url}/api/v1/apps",
-        {"client_name": "Shutterpost", "redirect_uris": redirect, "scopes": SCOPES},
-    )
+async def register(url: str, redirect: str = OUT_OF_BAND, inside: bool = False) -> App:
+    """Register Shutterpost with a server. Raises LoginFailed.
+
+    Raises InsideNetwork, before anything is sent, for a server inside this network, unless
+    `inside` says that the owner wants one.
+    """
+    form = {"client_name": "Shutterpost", "redirect_uris": redirect, "scopes": SCOPES}
+    found = await _ask(url, "/api/v1/apps", form, inside)
     client_id, client_secret = _values(url, found, "client_id", "client_secret")
-    return App(url, client_id, client_secret, redirect)
+    return App(url, client_id, client_secret, redirect, inside)
 
 
-def token(app: App, code: str) -> str:
+async def token(app: App, code: str) -> str:
     """The token for an authorization code. Raises LoginFailed."""
-    found = _post(
-        f"{app.url}/oauth/token",
-        {
-            "grant_type": "authorization_code",
-            "client_id": app.client_id,
-            "client_secret": app.client_secret,
-            "redirect_uri": app.redirect,
-            "scope": SCOPES,
-            "code": code,
-        },
-    )
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "redirect_uri": app.redirect,
+        "scope": SCOPES,
+        "code": code,
+    }
+    found = await _ask(app.url, "/oauth/token", form, app.inside)
     [access_token] = _values(app.url, found, "access_token")
     return access_token
 
@@ -71,24 +85,28 @@ def write_secret(path: Path, app: App, access_token: str) -> None:
     write_private(path, "".join(f"{line}\n" for line in lines))
 
 
-def _values(url: str, found: dict[str, str], *names: str) -> list[str]:
-    """What must be in an answer. Raises LoginFailed."""
-    if missing := [name for name in names if not found.get(name)]:
-        raise LoginFailed(f"{url} does not say the {missing[0]}")
-    return [found[name] for name in names]
+def _values(url: str, found: dict[str, Any], *names: str) -> list[str]:
+    """What must be in an answer, each on one line. Raises LoginFailed."""
+    values = [one_line(str(found.get(name) or ""), 1000) for name in names]
+    for name, value in zip(names, values, strict=True):
+        if not value:
+            raise LoginFailed(f"{url} does not say the {name}")
+    return values
 
 
-def _post(url: str, data: dict[str, str]) -> dict[str, str]:
+async def _ask(url: str, path: str, form: dict[str, str], inside: bool) -> dict[str, Any]:
     try:
-        answer = httpx2.post(url, data=data, timeout=30.0)
-        found = answer.json()
-    except httpx2.HTTPError as error:
-        raise LoginFailed(f"{url} cannot be reached: {error!r}") from None
-    except ValueError:
-        found = None
+        where, host = (url, "") if inside else await outside(url)
+        async with Server(where, ssl.create_default_context(), host=host, shown=url) as server:
+            answer = await server.ask("POST", path, also=(400, 401, 403, 422), data=form)
+    except InsideError as error:
+        raise InsideNetwork(str(error)) from None
+    except DeliveryError as error:
+        raise LoginFailed(str(error)) from None
+    found = answer.json()
     if not isinstance(found, dict):
         raise LoginFailed(f"{url} does not answer like a Mastodon server")
-    if answer.status_code >= 400:
+    if answer.status >= 400:
         said = str(found.get("error_description") or found.get("error") or "nothing more")
-        raise LoginFailed(f"{url} says {answer.status_code}: {' '.join(said.split())}")
-    return {name: str(value) for name, value in found.items()}
+        raise LoginFailed(f"{url} says {answer.status}: {one_line(said, _SAID_LIMIT)}")
+    return found

@@ -66,12 +66,17 @@ def _accounts(config: Config, offline: bool) -> Iterator[Result]:
         from shutterpost.actions.mastodon import verify
 
         try:
-            app = asyncio.run(verify(settings))
+            who = asyncio.run(verify(settings))
         except DeliveryError as error:
             advice = f"make a new token with `shutterpost login mastodon {settings.url}`"
             yield Result(FAIL, what, f"{error}: {advice}")
         else:
-            yield Result(OK, what, f"{settings.url} takes the token of the app {app}")
+            if not who:
+                said = f"{settings.url} answers, but the token may not ask whose it is"
+                yield Result(WARN, what, f"{said}: try it by sharing a photo")
+                continue
+            of = who if who.startswith("@") else f"the app {who}"
+            yield Result(OK, what, f"{settings.url} takes the token of {of}")
 
 
 def _own_addresses(config: Config) -> set[str]:

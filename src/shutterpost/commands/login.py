@@ -1,8 +1,11 @@
 """Let Shutterpost post to an account of yours."""
 
 import argparse
+import asyncio
+import ipaddress
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from shutterpost.commands.options import USAGE_ERROR, config_option
 from shutterpost.config import find
@@ -13,12 +16,21 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("service", choices=["mastodon"], help="mastodon")
     parser.add_argument("url", metavar="URL", help="the server, for example https://photog.social")
     parser.add_argument("--instance", metavar="NAME", default="", help="for [mastodon.NAME]")
+    parser.add_argument(
+        "--inside", action="store_true", help="the server may be inside your own network"
+    )
     config_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Returns the exit status."""
-    from shutterpost.actions.mastodon_login import LoginFailed, register, token, write_secret
+    from shutterpost.actions.mastodon_login import (
+        InsideNetwork,
+        LoginFailed,
+        register,
+        token,
+        write_secret,
+    )
     from shutterpost.config.fitting import is_safe
     from shutterpost.config.values import url
 
@@ -35,11 +47,14 @@ def run(options: argparse.Namespace) -> int:
     name = f"mastodon-{options.instance}.secret" if options.instance else "mastodon.secret"
     section = f"mastodon.{options.instance}" if options.instance else "mastodon"
     try:
-        app = register(server)
+        app = asyncio.run(register(server, inside=options.inside or _is_literal(server)))
         where = app.authorization_url()
         print(f"Open this in a browser and allow Shutterpost to post:\n\n{where}\n")
         code = input("The code that it shows: ").strip()
-        write_secret(folder / name, app, token(app, code))
+        write_secret(folder / name, app, asyncio.run(token(app, code)))
+    except InsideNetwork as error:
+        print(f"shutterpost: {error}: if that is what you want, add --inside", file=sys.stderr)
+        return 1
     except LoginFailed as error:
         print(f"shutterpost: {error}", file=sys.stderr)
         return 1
@@ -52,3 +67,13 @@ def run(options: argparse.Namespace) -> int:
     print(f"{folder / name} is written. In the configuration:\n")
     print(f'[{section}]\ntoken_file = "{name}"')
     return 0
+
+
+def _is_literal(url: str) -> bool:
+    """Whether somebody typed an address, or this machine's name, and so knows where it is."""
+    host = urlsplit(url).hostname or ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True

@@ -102,7 +102,7 @@ class SetupViews:
 
     async def connect(self, request: Request) -> Response:
         """Register with a Mastodon server, and lead the person there."""
-        from shutterpost.actions.mastodon_login import LoginFailed, register
+        from shutterpost.actions.mastodon_login import InsideNetwork, LoginFailed, register
 
         form = await self._pages.form(request)
         instance = form.get("instance", "").strip()
@@ -114,7 +114,11 @@ class SetupViews:
                 folder_name(instance)
             back = f"{scheme(request)}://{request.headers['Host']}/setup/mastodon/back"
             async with self._turn:
-                app = await asyncio.to_thread(register, server, back)
+                app = await register(server, back, inside=form.get("inside") == "yes")
+        except InsideNetwork as error:
+            return await self._pages.page(
+                request, "inside.html", said=str(error), server=server, instance=instance
+            )
         except (ValueError, LoginFailed) as error:
             return self._pages.back(request, "/setup", f"Not connected: {error}")
         state = secrets.token_urlsafe(16)
@@ -146,7 +150,7 @@ class SetupViews:
         assert isinstance(app, App)
         try:
             async with self._turn:
-                access = await asyncio.to_thread(token, app, request.query_params.get("code", ""))
+                access = await token(app, request.query_params.get("code", ""))
         except LoginFailed as error:
             return self._pages.back(request, "/setup", f"Not connected: {error}")
         suffix = f"-{instance}" if instance else ""
