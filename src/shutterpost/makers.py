@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shutterpost.actions import Action, store
+from shutterpost.actions.unusable import Unusable
 from shutterpost.config import Config
+from shutterpost.config.fitting import unusable
 from shutterpost.config.values import Secret
 from shutterpost.photos_folder import PhotosFolder
 
@@ -25,8 +27,16 @@ def actions(config: Config, secret: Secret, photos: PhotosFolder) -> dict[str, A
         used.add("email")
     else:
         used.discard("email")  # its shipments are stored
-    made = {}
+    wrong = {
+        str(action): why
+        for key, action in config.actions.items()
+        if (why := unusable(config, key, action))
+    }
+    made: dict[str, Action] = {}
     for full_name in used:
+        if full_name in wrong:
+            made[full_name] = Unusable(wrong[full_name])
+            continue
         name, _, instance = full_name.partition(".")
         made[full_name] = _MAKERS[name](Parts(config, secret, photos), instance)
     return made

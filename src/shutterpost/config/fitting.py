@@ -1,5 +1,6 @@
 """Whether settings fit together: what no single value can show."""
 
+import ipaddress
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from shutterpost.folder_threads import FolderThreads
 
 INSTANCED = ("mastodon", "shell")
 """Actions whose instances are sections of their own."""
+HOME_NAMES = (".local", ".lan", ".home", ".home.arpa", ".internal", ".localdomain", ".fritz.box")
+"""How names end that only a home network knows."""
 OWN_FOLDERS = ("spool", "pictures", "unknown")
 """Folders in the data folder in which no photos may be stored."""
 
@@ -67,6 +70,15 @@ def is_safe(url: str) -> bool:
     """Whether a token may be sent there: encrypted, or to this machine."""
     host = urlsplit(url).hostname or ""
     return url.startswith("https://") or host in ("localhost", "127.0.0.1", "::1")
+
+
+def is_home(url: str) -> bool:
+    """Whether a server is in the home network, by its private address or its name."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith(HOME_NAMES)
 
 
 def unusable(config: Config, key: str, action: ActionName) -> str:

@@ -45,13 +45,12 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         base = Path.cwd()
         table, warnings = reference.translated(table, base, problems)
         reference.place_data(table, base, base if path is None else path.absolute().parent)
-    reader = Reader(problems, base, environ)
+    reader = Reader(problems, base, environ, lenient=dialect)
     config = reader.config(table)
+    if dialect:
+        problems, lesser = _by_weight(problems, written)
+        warnings += lesser.messages(file, text)
     if problems.found:
-        if dialect:
-            problems.found = [
-                (reference.original(key, written), why) for key, why in problems.found
-            ]
         raise ConfigError(problems.messages(file, text))
     return dataclasses.replace(
         config,
@@ -61,6 +60,18 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         earlier_data=base / reference.EARLIER_DATA if dialect else None,
         warnings=(*warnings, *fitting.warnings(config)),
     )
+
+
+def _by_weight(problems: Problems, written: dict[str, object]) -> tuple[Problems, Problems]:
+    """What forbids to start, and what only does not work, with the keys that the owner wrote.
+
+    A value that could not be read was left at its default.
+    """
+    fatal, lesser = Problems(), Problems()
+    for key, why in problems.found:
+        chosen = fatal if reference.is_fatal(key) else lesser
+        chosen.add(reference.original(key, written), why)
+    return fatal, lesser
 
 
 def with_options(

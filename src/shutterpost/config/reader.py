@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from shutterpost.camera.sites import SITES
 from shutterpost.config import values
-from shutterpost.config.fitting import INSTANCED, is_safe, overlap, unusable
+from shutterpost.config.fitting import INSTANCED, is_home, is_safe, overlap, unusable
 from shutterpost.config.problems import Path as KeyPath
 from shutterpost.config.problems import Problems
 from shutterpost.config.settings import (
@@ -54,8 +54,16 @@ _SECTIONS = {
 class Reader:
     """Turns tables into settings and collects what is wrong with them."""
 
-    def __init__(self, problems: Problems, base: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        problems: Problems,
+        base: Path,
+        environ: Mapping[str, str],
+        lenient: bool = False,
+    ) -> None:
+        """`lenient`: a token may travel unencrypted at home, and elsewhere its URL is left out."""
         self._problems = problems
+        self._lenient = lenient
         self._base = base
         self._environ = environ
 
@@ -191,10 +199,18 @@ class Reader:
             path = ("mastodon", name) if name else ("mastodon",)
             if isinstance(configured, str) and "token" not in own:
                 found[name] = self._server_of(settings, configured, (*path, "token_file"))
-            if settings.url and not is_safe(settings.url):
-                why = "must be https, or the token could be read on its way"
-                self._problems.add((*path, "url"), why)
+            found[name] = self._safe(found[name], (*path, "url"))
         return found
+
+    def _safe(self, settings: Mastodon, path: KeyPath) -> Mastodon:
+        """Settings whose token may be sent to their URL."""
+        if not settings.url or is_safe(settings.url):
+            return settings
+        if self._lenient and is_home(settings.url):
+            self._problems.add(path, "is not https: the token can be read in the home network")
+            return settings
+        self._problems.add(path, "must be https, or the token could be read on its way")
+        return dataclasses.replace(settings, url="") if self._lenient else settings
 
     def _first_line(self, file: Path) -> Secret:
         try:
@@ -232,12 +248,12 @@ class Reader:
     def _senders(self, value: object) -> tuple[str, ...]:
         try:
             senders = values.strings(value)
-            if not senders:
+            if not senders and not self._lenient:
                 raise ValueError('must name at least one sender, or "*" for all')
             return senders
         except ValueError as error:
             self._problems.add(("senders",), str(error))
-            return ("*",)
+            return ()
 
     def _actions(self, table: Table) -> dict[str, ActionName]:
         found: dict[str, ActionName] = {}
