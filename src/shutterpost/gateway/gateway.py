@@ -11,6 +11,7 @@ from shutterpost.camera.sites import SITES
 from shutterpost.config import Config
 from shutterpost.devices import Devices
 from shutterpost.disk import Disk
+from shutterpost.gateway.browsers import came_from_a_site, refuse_sites
 from shutterpost.gateway.email import EmailDialogue
 from shutterpost.gateway.exchange import Body, Exchange, House
 from shutterpost.gateway.social import SocialDialogue
@@ -81,12 +82,14 @@ class Gateway:
 
     async def answer(self, request: Request, body: Body, client: str) -> Reply:
         """The reply to one request from the address `client`. Raises Refused."""
+        refuse_sites(request)
         self._house.devices.seen(client, " ".join(request.values("User-Agent")))
         for pattern, methods in self._routes:
             if found := pattern.fullmatch(request.path):
                 handler = _chosen(request.method, methods)
                 return await handler(Exchange(request, body, client, found.groups("")))
-        await self._recorder.record(Exchange(request, body, client))
+        if not came_from_a_site(request):  # its pictures could fill the folder
+            await self._recorder.record(Exchange(request, body, client))
         raise Refused(404, f"{request.path} is not known here")
 
     def _sharing(self, handler: Handler) -> Handler:
