@@ -1,5 +1,6 @@
 """A running server, real sockets: what cameras send and what they get."""
 
+import re
 import resource
 import socket
 import sqlite3
@@ -30,8 +31,11 @@ SUCCESS = reply_body("status-succ")
 def test_the_nx300s_e_mail_is_answered_with_success_and_stored(server: Server, name: str) -> None:
     answer = server.ask(recording(name))
     assert (answer.status, answer.body) == (200, SUCCESS)
+    date = re.search(rb"Date: (\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT)\r\n", answer.raw)
+    assert date is not None
     assert answer.raw == (
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
+        b"HTTP/1.1 200 OK\r\nServer: Shutterpost\r\nDate: " + date[1] + b"\r\n"
+        b"Content-Type: text/html; charset=utf-8\r\n"
         b"Content-Length: 26\r\nConnection: close\r\n\r\n" + SUCCESS
     )
     eventually(server.stored)
@@ -57,7 +61,8 @@ def test_every_answer_leaves_in_one_segment(
     answers = []
     segments = data_segments(server.port, lambda: answers.append(server.ask(request_bytes)))
     assert answers[0].status == status
-    assert segments == [answers[0].raw]
+    assert [segment.data for segment in segments] == [answers[0].raw]
+    assert segments[0].has_fin  # a second packet hurts these cameras
 
 
 def test_one_byte_per_packet(server: Server) -> None:

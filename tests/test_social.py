@@ -27,7 +27,8 @@ def one_segment(server: Server, request: bytes) -> Answer:
     """The answer to a request, which left the server in one segment."""
     answers: list[Answer] = []
     segments = data_segments(server.port, lambda: answers.append(server.ask(request)))
-    assert segments == [answers[0].raw]
+    assert [segment.data for segment in segments] == [answers[0].raw]
+    assert segments[0].has_fin
     return answers[0]
 
 

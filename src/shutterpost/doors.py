@@ -16,6 +16,7 @@ import resource
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from shutterpost import faults
 from shutterpost.camera import replies
@@ -128,7 +129,7 @@ class CameraDoor:
     def _admit(self, connection: Connection) -> None:
         if len(self._connections) >= self._limit and not self._make_room():
             refused = replies.error(Refused(503, "too many connections"))
-            connection.send_now(refused.encode())
+            connection.send_now(refused.encode(time.time()))
             connection.close()
             return
         self._connections.add(connection)
@@ -148,11 +149,12 @@ class CameraDoor:
     async def _serve(self, connection: Connection) -> None:
         """One connection from its first byte to its last."""
         try:
-            reply = await self._exchange(connection)
-            if reply is not None:
-                await connection.send(reply)
+            answered = await self._exchange(connection)
+            if answered is not None:
+                await connection.send_last(answered.encode())
                 faults.point("replied")
                 connection.replied = True
+                self._note(connection.client, answered)
                 if connection.request_complete:
                     self._farewells.add(connection)
                     return
@@ -162,14 +164,14 @@ class CameraDoor:
         except asyncio.CancelledError:
             if connection.evicted and not connection.replied:
                 refused = replies.error(Refused(503, "too many connections"))
-                connection.send_now(refused.encode())
+                connection.send_now(refused.encode(time.time()))
                 log.warning("%s: closed to make room for another", connection.client)
         finally:
             self._connections.discard(connection)
             if connection not in self._farewells:
                 connection.close()
 
-    async def _exchange(self, connection: Connection) -> bytes | None:
+    async def _exchange(self, connection: Connection) -> "_Answered | None":
         """Read a request and have it answered; None if the client said nothing."""
         request: Request | None = None
         body: Body | None = None
@@ -190,8 +192,7 @@ class CameraDoor:
             raise
         except Exception as error:
             reply = replies.error(_trouble(connection.client, error))
-        self._note(connection, request, body, reply)
-        return reply.encode(head_only=request is not None and request.method == "HEAD")
+        return _Answered(reply, request, body.quirks if body else set())
 
     async def _read_head(self, connection: Connection) -> tuple[Request, bytes] | None:
         reader = HeadReader()
@@ -211,19 +212,34 @@ class CameraDoor:
         if not self._is_allowed(connection.client):
             raise Refused(403, f"{connection.client} is not in an allowed network")
 
-    def _note(
-        self, connection: Connection, request: Request | None, body: Body | None, reply: Reply
-    ) -> None:
-        """Log and count a request that was answered."""
-        quirks = (request.quirks if request else set()) | (body.quirks if body else set())
-        self._noted(connection.client, quirks)
+    def _note(self, client: str, answered: "_Answered") -> None:
+        """Log and count a request that was answered; its reply has left, whatever fails here."""
+        request = answered.request
+        quirks = sorted((request.quirks if request else set()) | answered.quirks)
+        try:
+            self._noted(client, quirks)
+        except Exception:
+            log.exception("%s: a request could not be counted", client)
         log.info(
             "%s: %s -> %d%s",
-            connection.client,
+            client,
             f"{request.method} {request.host}{_shown(request.path)}" if request else "no request",
-            reply.status,
-            f" ({', '.join(sorted(quirks))})" if quirks else "",
+            answered.reply.status,
+            f" ({', '.join(quirks)})" if quirks else "",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A request, if one could be read, and the reply to it."""
+
+    reply: Reply
+    request: Request | None
+    quirks: set[str]
+
+    def encode(self) -> bytes:
+        head_only = self.request is not None and self.request.method == "HEAD"
+        return self.reply.encode(time.time(), head_only)
 
 
 def _shown(path: str) -> str:

@@ -47,4 +47,4 @@ def test_no_reason_can_break_out_of_the_comment(why: str) -> None:
 
 
 def test_every_reply_fits_one_segment() -> None:
-    assert len(replies.error(Refused(400, "사" * 10_000)).encode()) < 1400
+    assert len(replies.error(Refused(400, "사" * 10_000)).encode(0.0)) < 1400

@@ -242,5 +242,5 @@ def test_no_account_name_breaks_the_login_reply(name: str) -> None:
 
 
 def test_replies_fit_one_segment() -> None:
-    assert len(replies.login("k" * 32, "사" * 500).encode()) < 1400
-    assert len(replies.upload("k" * 32, "x" * 800).encode()) < 1400
+    assert len(replies.login("k" * 32, "사" * 500).encode(0.0)) < 1400
+    assert len(replies.upload("k" * 32, "x" * 800).encode(0.0)) < 1400

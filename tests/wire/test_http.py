@@ -314,8 +314,9 @@ def test_a_sized_body_ends_where_its_head_said() -> None:
 
 
 def test_a_reply_has_the_proven_envelope() -> None:
-    assert Reply(200, b"x").encode() == (
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
+    assert Reply(200, b"x").encode(1e9) == (
+        b"HTTP/1.1 200 OK\r\nServer: Shutterpost\r\nDate: Sun, 09 Sep 2001 01:46:40 GMT\r\n"
+        b"Content-Type: text/html; charset=utf-8\r\n"
         b"Content-Length: 1\r\nConnection: close\r\n\r\nx"
     )
 
@@ -323,11 +324,11 @@ def test_a_reply_has_the_proven_envelope() -> None:
 def test_a_reply_to_head_has_the_length_but_no_body() -> None:
     assert (
         Reply(200, b"xyz")
-        .encode(head_only=True)
+        .encode(0.0, head_only=True)
         .endswith(b"Content-Length: 3\r\nConnection: close\r\n\r\n")
     )
 
 
 def test_a_line_break_cannot_enter_a_replys_head() -> None:
     with pytest.raises(ValueError, match="line break"):
-        Reply(302, fields=(("Location", "/\r\nSet-Cookie: x"),)).encode()
+        Reply(302, fields=(("Location", "/\r\nSet-Cookie: x"),)).encode(0.0)

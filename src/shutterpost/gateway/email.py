@@ -48,7 +48,7 @@ class EmailDialogue:
             exchange.body.quirks |= intake.quirks
             await in_thread(intake.discard)
         seconds = self._house.clock() - begun
-        self._house.metrics.uploaded("email", intake.size, seconds)
+        self._house.after_reply(self._house.metrics.uploaded, "email", intake.size, seconds)
         return replies.success()
 
     async def get(self, exchange: Exchange) -> Reply:
@@ -97,19 +97,23 @@ class EmailDialogue:
             begun=begun,
         )
         shipment, arrival = await self._house.spool.commit(draft, self._planned(letter), REPEATABLE)
+        if arrival is Arrival.NEW:
+            intake.release()
+        self._house.after_reply(self._note, shipment, arrival, draft)
+
+    def _note(self, shipment: int, arrival: Arrival, draft: Draft) -> None:
         self._house.shipped()
         if arrival is not Arrival.NEW:
             Steps(log, shipment).info(arrival.value)
             return
-        intake.release()
         self._house.live.shipment(shipment)
-        self._house.devices.uploaded(exchange.client, draft.device)
+        self._house.devices.uploaded(draft.client, draft.device)
         Steps(log, shipment).info(
             "e-mail from %s to %s: %d photos, %d bytes",
-            message.sender,
-            ", ".join(message.receivers),
-            len(letter.photos),
-            sum(kept.size for _, _, kept in letter.photos),
+            draft.sender,
+            ", ".join(draft.recipients),
+            len(draft.photos),
+            sum(kept.size for _, _, kept in draft.photos),
         )
 
 

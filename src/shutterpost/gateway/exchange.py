@@ -1,10 +1,12 @@
 """What every part of the dialogue works with: a request with its body, and the house."""
 
+import asyncio
+import functools
 import ipaddress
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ParamSpec, Protocol
 
 from shutterpost.config import Config
 from shutterpost.config.values import PRIVATE
@@ -17,6 +19,8 @@ from shutterpost.model import MissingAltText, require_alt_texts
 from shutterpost.routes import Routes
 from shutterpost.spool import Spool
 from shutterpost.wire.http import Refused, Request
+
+P = ParamSpec("P")
 
 
 class Body(Protocol):
@@ -78,6 +82,14 @@ class House:
         """An upload, for those who watch it."""
         camera = self.devices.name_of(exchange.client)
         return self.live.upload(camera, exchange.request.length)
+
+    def after_reply(self, note: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Count, log or tell something soon, but never instead of the reply.
+
+        What is committed is answered with "sent"; an error here goes to the log alone.
+        """
+        loop = asyncio.get_running_loop()
+        loop.call_soon(functools.partial(note, *args, **kwargs))
 
     async def admit(self, exchange: Exchange) -> None:
         """Refuse an upload before its body is read: no room (503), too many (429)."""

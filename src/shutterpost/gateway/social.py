@@ -99,8 +99,8 @@ class SocialDialogue:
                 raise
             finally:
                 await in_thread(incoming.discard)
-        self._house.shipped()
-        self._house.metrics.uploaded("social", incoming.size, self._house.clock() - begun)
+        seconds = self._house.clock() - begun
+        self._house.after_reply(self._house.metrics.uploaded, "social", incoming.size, seconds)
         return replies.success()
 
     def _check(self, login: sns.Login, client: str) -> None:
@@ -168,18 +168,31 @@ class SocialDialogue:
         except MissingAltText as error:
             raise Refused(400, str(error)) from None
         faults.point("committed")
+        if arrival is Arrival.NEW:
+            incoming.release()
+        self._house.after_reply(self._note, shipment, arrival, arrived, session, expected, exchange)
+
+    def _note(
+        self,
+        shipment: int,
+        arrival: Arrival,
+        arrived: Arrived,
+        session: Session,
+        expected: Announced,
+        exchange: Exchange,
+    ) -> None:
+        self._house.shipped()
         if arrival is not Arrival.NEW:
-            Steps(log, shipment).info("%s %s", name, arrival.value)
+            Steps(log, shipment).info("%s %s", arrived.name, arrival.value)
             return
-        incoming.release()
         self._house.live.shipment(shipment)
         self._house.devices.uploaded(exchange.client, model=expected.camera)
         Steps(log, shipment).info(
             "%s from %s for %s: %d bytes",
-            name,
+            arrived.name,
             session.account,
             expected.site,
-            kept.size,
+            arrived.kept.size,
         )
 
     async def _wait_for_retry(self, session: str, begun: float) -> None:

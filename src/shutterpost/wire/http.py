@@ -9,6 +9,8 @@ disagree about where a request ends. It does not know what any request is for.
 import re
 from dataclasses import dataclass
 
+from shutterpost.wire.text import decoded
+
 HEAD_LIMIT = 64 * 1024
 """The most bytes a request's head may have, blank lines before it included."""
 FIELD_LIMIT = 200
@@ -204,8 +206,7 @@ def _fields(lines: list[bytes], quirks: set[str]) -> tuple[tuple[str, str], ...]
         if name.lower() in seen:
             quirks.add("repeated-field")
         seen.add(name.lower())
-        text = value.strip(b" \t").decode("utf-8", "surrogateescape")
-        fields.append((name.decode("ascii"), text))
+        fields.append((name.decode("ascii"), decoded(value.strip(b" \t"))))
     return tuple(fields)
 
 
