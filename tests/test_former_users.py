@@ -5,6 +5,7 @@ from pathlib import Path
 from tests.conftest import Server, StartServer
 from tests.far_ends import FakeMastodon
 from tests.support import PHOTO, email_body, email_request, eventually, reply_body
+from tests.web.visitor import Visitor
 
 SHELL = """
 UPLOAD_FOLDER = "photos"
@@ -83,3 +84,51 @@ def test_what_waits_for_a_token_goes_out_with_it(
 def test_without_a_mail_server_it_is_this_machine(start_server: StartServer) -> None:
     server = start_server('SENDERS = ["*"]\nUPLOAD_FOLDER = "photos"\n')
     assert "mail:      through 127.0.0.1:25" in server.output
+
+
+def test_folders_are_shown_the_instances_too(start_server: StartServer) -> None:
+    server = start_server(
+        'SENDERS = "*"\nSECRET = "xiev5kaMeehaimub"\nINSECURE_DOWNLOAD = true\n'
+        'UPLOAD_FOLDER = "photos"\n[SHELL]\nCMD = "true"\n[ACTIONS]\n'
+        '"album@x.y" = "store.album"\n"log@x.y" = "shell.log"\n"setup@x.y" = "store.setup"\n'
+        '"mine@x.y" = "store"\n"photos@x.y" = "store.photos"\n[SHELL.log]\n'
+    )
+    for name in ("album", "log", "setup", "mine", "photos"):
+        send(server, f"{name}.JPG", to=(f"{name}@x.y",))
+    eventually(lambda: len(list((server.folder / "photos").rglob("*.JPG"))) == 5)
+    (server.folder / "photos" / "private").mkdir()
+    (server.folder / "photos" / "private" / "A.JPG").write_bytes(PHOTO)
+    anyone = Visitor(server.page)
+    for folder, name in (("album", "album"), ("log", "log"), ("yZXbyiz-pZX2DqmBjoRl", "mine")):
+        assert f"{name}.JPG" in anyone.get(f"/{folder}/").text
+        assert anyone.get(f"/{folder}/{name}.JPG").data == PHOTO + f"{name}.JPG".encode()
+    for path in ("/private/", "/private/A.JPG", "/setup", "/setup/", "/setup/setup.JPG", "/"):
+        assert anyone.get(path).status == 303, path
+    assert anyone.get("/photos/1").status == 303
+
+
+def test_an_instances_folder_is_not_shown_by_our_own_configuration(
+    start_server: StartServer,
+) -> None:
+    server = start_server('[web]\nfolders = true\n[actions]\n"a@x.y" = "store.album"\n')
+    send(server, "A.JPG", to=("a@x.y",))
+    eventually(server.stored)
+    assert Visitor(server.page).get("/album/").status == 303
+
+
+def test_an_empty_alt_text_will_do(start_server: StartServer, mastodon: FakeMastodon) -> None:
+    text = f'SENDERS = "*"\n[MASTODON]\nBASE_URL = "{mastodon.url}"\nTOKEN = "t0ken"\n'
+    server = start_server(text + '[ACTIONS]\n"x@y.z" = "mastodon"\n')
+    for said, refusal in (
+        ("Hello", b"No alt-text"),
+        ("Hello~", b"Not enough alt-text"),
+        ("Hello~~~", b"More alt-texts than photos"),
+    ):
+        photos = [(name, PHOTO + said.encode()) for name in ("1.JPG", "2.JPG")]
+        answer = server.ask(email_request(email_body(*photos, receivers=("x@y.z",), text=said)))
+        assert (answer.status, refusal in answer.body) == (400, True), said
+    send(server, "1.JPG", to=("x@y.z",), text="Hello~")
+    eventually(lambda: len(mastodon.posts) == 1)
+    send(server, "2.JPG", "3.JPG", to=("x@y.z",), text="Hello~~one")
+    eventually(lambda: len(mastodon.posts) == 2)
+    assert [media.description for media in mastodon.media.values()] == [None, None, "one"]

@@ -3,7 +3,9 @@
 Times are seconds since 1970 (float), sizes are bytes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 
@@ -55,15 +57,32 @@ class MissingAltText(Exception):
     """A photo has no alt text, though where it goes requires one."""
 
 
-def require_alt_texts(typed: str, photos: int) -> None:
+class AltText(Enum):
+    """Which alt texts the photos of a share must have; the later, the stricter."""
+
+    OPTIONAL = "optional"
+    EMPTY = "empty"
+    """One for every photo, but nothing need be in it (`Hello~`), as for the reference server."""
+    REQUIRED = "require"
+
+    @staticmethod
+    def strictest(rules: "Iterable[AltText]") -> "AltText":
+        """The rule for what goes to several places."""
+        return max(rules, key=list(AltText).index, default=AltText.OPTIONAL)
+
+
+def require_alt_texts(typed: str, photos: int, rule: AltText) -> None:
     """Raise MissingAltText if not all of the first `photos` alt texts are there.
 
     The words are the reference server's (proven).
     """
+    if rule is AltText.OPTIONAL:
+        return
     alt_texts = caption(typed).alt_texts
-    if not any(alt_texts):
+    may_be_empty = rule is AltText.EMPTY and bool(alt_texts)
+    if not (any(alt_texts) or may_be_empty):
         raise MissingAltText("No alt-text")
-    if len(alt_texts) < photos or not all(alt_texts[:photos]):
+    if len(alt_texts) < photos or not (all(alt_texts[:photos]) or may_be_empty):
         raise MissingAltText("Not enough alt-text")
 
 

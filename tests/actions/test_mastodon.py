@@ -108,6 +108,13 @@ def test_the_model_is_taken_from_the_photo_when_the_camera_does_not_say_it(
     assert mastodon.posts[0]["status"].startswith("Hi\n\n📷️ NX300\n\n")
 
 
+def test_the_cameras_line_can_be_switched_off(mastodon: FakeMastodon, tmp_path: Path) -> None:
+    attempt = Attempt(tmp_path, mastodon)
+    attempt.settings = dataclasses.replace(attempt.settings, camera=False)
+    attempt.run()
+    assert mastodon.posts[0]["status"] == "Holiday shot!\n\n#photography"
+
+
 def test_photos_that_are_still_processed_are_waited_for(
     mastodon: FakeMastodon, tmp_path: Path
 ) -> None:

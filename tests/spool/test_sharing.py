@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from shutterpost.model import MissingAltText, Planned
+from shutterpost.model import AltText, MissingAltText, Planned
 from shutterpost.spool import Arrival, Spool, deliveries, repeats, sharing
 from shutterpost.spool.files import Kept
 from shutterpost.spool.schema import deliveries as table
@@ -49,7 +49,9 @@ class Camera:
     def announce(self, name: str, text: str, now: float) -> None:
         file = Announced(None, self.site, name, "NX300", text, None)
         self._database.write_now(
-            lambda connection: sharing.announce(connection, self.key, file, name, True, now, QUIET)
+            lambda connection: sharing.announce(
+                connection, self.key, file, name, AltText.REQUIRED, now, QUIET
+            )
         )
 
     def put(
@@ -69,7 +71,7 @@ class Camera:
             planned=STORED if stored else [],
             gathered=[] if stored else GATHERED,
             repeatable=["store"],
-            requires_alt_text=not stored,
+            alt_text_rule=AltText.OPTIONAL if stored else AltText.REQUIRED,
         )
         return self._database.write_now(
             lambda connection: sharing.arrive(

@@ -74,8 +74,8 @@ class Mastodon:
 
     async def text(self, delivery: Delivery, limits: Limits) -> str:
         """What the first post says."""
-        camera = delivery.shipment.camera
-        if not camera:
+        camera = delivery.shipment.camera if self._settings.camera else ""
+        if self._settings.camera and not camera:
             camera = await asyncio.to_thread(camera_model, delivery.photos[0].path)
         text = caption(delivery.shipment.text).text
         return compose(text, camera, self._settings.postscript, limits.characters, limits.url)

@@ -55,6 +55,7 @@ _MASTODON_KEYS = {
     "VISIBILITY": "visibility",
 }
 _SHELL_KEYS = {"CMD": "cmd", "STDIN": "stdin"}
+_MASTODON_AS_THERE = {"alt_text": "empty"}
 _SHELL_AS_THERE = {"timeout": "off", "retry": False, "format": "python"}
 _FLAGS = ("MAIL_USE_TLS", "MAIL_USE_SSL", "MAIL_SUPPRESS_SEND")
 OTHER_KEYS = ("SESSION_FOLDER", *_FLAGS)
@@ -125,6 +126,7 @@ class _Translation:
         for key, keys in (("MASTODON", _MASTODON_KEYS), ("SHELL", _SHELL_KEYS)):
             section = self._section(table.get(key, {}), keys, (key,))
             found[key.lower()] = {**found.get(key.lower(), {}), **section}
+        found["mastodon"] = {**_MASTODON_AS_THERE, **found["mastodon"]}
         found["shell"] = {**_SHELL_AS_THERE, **found["shell"]}
         self._read_tokens(found["mastodon"])
         found["actions"] = self._actions(table.get("ACTIONS", {}))

@@ -131,7 +131,12 @@ class Mastodon:
         "public, unlisted, private, direct",
     )
     postscript: str = _setting(values.string, "", "the end of every post")
-    alt_text: str = _setting(values.one_of("require", "optional"), "require", 'or "optional"')
+    alt_text: str = _setting(
+        values.one_of("require", "empty", "optional"),
+        "require",
+        '"empty": a ~ for each photo will do, as in Hello~; or "optional"',
+    )
+    camera: bool = _setting(values.boolean, True, "the line with the camera's model")
 
 
 @dataclass(frozen=True, slots=True)

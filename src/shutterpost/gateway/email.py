@@ -9,7 +9,7 @@ from shutterpost.camera.email import Message
 from shutterpost.gateway.exchange import Exchange, House, check_alt_texts
 from shutterpost.intake import PHOTO_LIMIT, EmailIntake, Letter
 from shutterpost.logs import Steps
-from shutterpost.model import Planned, caption
+from shutterpost.model import AltText, Planned, caption
 from shutterpost.routes import REPEATABLE
 from shutterpost.spool import Arrival, Draft
 from shutterpost.threads import in_thread, to_the_end
@@ -60,24 +60,23 @@ class EmailDialogue:
         if not self._house.config.accepts(message.sender):
             raise Refused(401, f"{message.sender} is not in senders")
         planned = self._house.routes.email(message.receivers, 1)
-        if self._requires_alt_text(planned):
-            check_alt_texts(message.text, 1)
+        check_alt_texts(message.text, 1, self._alt_text_rule(planned))
         mailed = [
             to for delivery in planned if delivery.action == "email" for to in delivery.recipients
         ]
         self._house.admit_recipients(client, mailed)
 
-    def _requires_alt_text(self, planned: list[Planned]) -> bool:
-        return any(self._house.requires_alt_text(delivery.action) for delivery in planned)
+    def _alt_text_rule(self, planned: list[Planned]) -> AltText:
+        return AltText.strictest(self._house.alt_text_rule(each.action) for each in planned)
 
     def _planned(self, letter: Letter) -> list[Planned]:
         """The e-mail's deliveries. Raises Refused for the whole of it (400)."""
         message, photos = letter.message, len(letter.photos)
         planned = self._house.routes.email(message.receivers, photos)
-        if self._requires_alt_text(planned):
-            check_alt_texts(message.text, photos)
-            if len(caption(message.text).alt_texts) > photos:
-                raise Refused(400, "More alt-texts than photos")
+        rule = self._alt_text_rule(planned)
+        check_alt_texts(message.text, photos, rule)
+        if rule is not AltText.OPTIONAL and len(caption(message.text).alt_texts) > photos:
+            raise Refused(400, "More alt-texts than photos")
         return planned
 
     async def _ship(self, intake: EmailIntake, exchange: Exchange, begun: float) -> None:

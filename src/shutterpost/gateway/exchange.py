@@ -15,7 +15,7 @@ from shutterpost.disk import Disk
 from shutterpost.limits import Hourly
 from shutterpost.live import Live, Upload
 from shutterpost.metrics import Metrics
-from shutterpost.model import MissingAltText, require_alt_texts
+from shutterpost.model import AltText, MissingAltText, require_alt_texts
 from shutterpost.routes import Routes
 from shutterpost.spool import Spool
 from shutterpost.wire.http import Refused, Request
@@ -72,11 +72,11 @@ class House:
     uploads: Hourly
     recipients: Hourly
 
-    def requires_alt_text(self, action: str) -> bool:
-        """Whether what goes to this action must have an alt text for every photo."""
+    def alt_text_rule(self, action: str) -> AltText:
+        """Which alt texts there must be for what goes to this action."""
         name, _, instance = action.partition(".")
         settings = self.config.mastodon.get(instance) if name == "mastodon" else None
-        return settings is not None and settings.alt_text == "require"
+        return AltText.OPTIONAL if settings is None else AltText(settings.alt_text)
 
     def on_the_wire(self, exchange: Exchange) -> AbstractContextManager[Upload]:
         """An upload, for those who watch it."""
@@ -115,9 +115,9 @@ def is_public(client: str) -> bool:
     return not any(address in network for network in PRIVATE)
 
 
-def check_alt_texts(typed: str, photos: int) -> None:
+def check_alt_texts(typed: str, photos: int, rule: AltText) -> None:
     """Refuse (400) a text whose first `photos` alt texts are not all there."""
     try:
-        require_alt_texts(typed, photos)
+        require_alt_texts(typed, photos, rule)
     except MissingAltText as error:
         raise Refused(400, str(error)) from None

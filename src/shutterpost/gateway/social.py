@@ -59,13 +59,13 @@ class SocialDialogue:
         if delivery.action == "email":
             self._house.admit_recipients(exchange.client, delivery.recipients)
         file = Announced(None, site, told.name, told.camera, told.text, None)
-        requires = self._house.requires_alt_text(delivery.action)
+        rule = self._house.alt_text_rule(delivery.action)
         now, quiet = self._house.clock(), self._house.config.server.quiet
         stored_name = safe_name(told.name)
         try:
             await self._house.spool.database.write(
                 lambda connection: sharing.announce(
-                    connection, told.session, file, stored_name, requires, now, quiet
+                    connection, told.session, file, stored_name, rule, now, quiet
                 )
             )
         except SessionExpired:
@@ -155,7 +155,7 @@ class SocialDialogue:
             planned=[delivery] if delivery.photo is not None else [],
             gathered=[delivery] if delivery.photo is None else [],
             repeatable=REPEATABLE,
-            requires_alt_text=self._house.requires_alt_text(delivery.action),
+            alt_text_rule=self._house.alt_text_rule(delivery.action),
         )
         now, quiet = self._house.clock(), self._house.config.server.quiet
         faults.point("before commit")

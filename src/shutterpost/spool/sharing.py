@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from shutterpost.model import Planned, caption, require_alt_texts
+from shutterpost.model import AltText, Planned, caption, require_alt_texts
 from shutterpost.spool import deliveries, repeats
 from shutterpost.spool.files import Kept
 from shutterpost.spool.repeats import Arrival
@@ -82,7 +82,7 @@ class Arrived:
     planned: Sequence[Planned]
     gathered: Sequence[Planned]
     repeatable: Sequence[str]
-    requires_alt_text: bool
+    alt_text_rule: AltText
 
 
 def log_in(connection: Connection, account: str, site: str, client: str, now: float) -> str:
@@ -101,7 +101,7 @@ def announce(
     key: str,
     file: Announced,
     stored_name: str,
-    requires_alt_text: bool,
+    alt_text_rule: AltText,
     now: float,
     quiet: float,
 ) -> None:
@@ -112,11 +112,13 @@ def announce(
     """
     session = _live(connection, key, now)
     connection.execute(update(sessions).where(sessions.c.key == key).values(used=now))
-    if requires_alt_text:
+    if alt_text_rule is not AltText.OPTIONAL:
         same_name = photos.c.name == stored_name
         if _recent_photo(connection, session, file, now, now, same_name) is None:
             last = _last_shipment(connection, session, file)
-            require_alt_texts(file.text, _photos_so_far(connection, last, now, quiet) + 1)
+            require_alt_texts(
+                file.text, _photos_so_far(connection, last, now, quiet) + 1, alt_text_rule
+            )
     row = {"session": key, "site": file.site, "name": file.name}
     row |= {"camera": file.camera, "text": file.text}
     connection.execute(insert(announcements).values(**row, created=now))
@@ -162,8 +164,7 @@ def arrive(
         return known.shipment_id, _again(connection, session, known, arrived, now, quiet)
     last = _last_shipment(connection, session, expected)
     before = _photos_so_far(connection, last, arrived.begun, quiet)
-    if arrived.requires_alt_text:
-        require_alt_texts(expected.text, before + 1)
+    require_alt_texts(expected.text, before + 1, arrived.alt_text_rule)
     if last is not None and _is_open(connection, last, arrived.begun):
         shipment_id = last.id
     else:

@@ -1,6 +1,7 @@
 """What is where on the page's port."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -12,11 +13,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from shutterpost.config import Config
 from shutterpost.page_password import PagePassword, PasswordFileError
 from shutterpost.secret import folder_secret
 from shutterpost.web.entry import Entry
 from shutterpost.web.events import EventViews
-from shutterpost.web.folders import FolderViews
+from shutterpost.web.folders import FolderViews, shared_instances
 from shutterpost.web.guard import Guard, no_password
 from shutterpost.web.house import House
 from shutterpost.web.pages import FOLDER, NOTHING, Pages
@@ -53,15 +55,23 @@ def application(house: House, password: PagePassword, stopping: asyncio.Event) -
         assert isinstance(error, PasswordFileError)
         return no_password(error)
 
+    routes = _routes(house, entry, pages, stopping)
     app = Starlette(
-        routes=_routes(house, entry, pages, stopping),
+        routes=routes,
         exception_handlers={
             HTTPException: failed,
             PasswordFileError: unreadable,
             Exception: broken,
         },
     )
-    return Guard(app, entry, house.config.web.hosts, house.config.web.folders)
+    return Guard(app, entry, house.config.web.hosts, _may_be_shared(house.config, routes))
+
+
+def _may_be_shared(config: Config, routes: Sequence[BaseRoute]) -> Callable[[str], bool]:
+    """Whether a folder's name may be asked for without a login: never one of a page of ours."""
+    pages = {route.path.split("/")[1] for route in routes if isinstance(route, Route | Mount)}
+    instances = shared_instances(config) - pages
+    return lambda name: config.web.folders and (len(name) == 20 or name in instances)
 
 
 def _routes(house: House, entry: Entry, pages: Pages, stopping: asyncio.Event) -> list[BaseRoute]:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from shutterpost.camera.files import media_type
+from shutterpost.config import Config
 from shutterpost.dates import moment
 from shutterpost.folder_threads import FolderHangs, FolderThreads
 from shutterpost.secret import folder_of, folder_secret
@@ -33,6 +34,17 @@ _LIMIT = 5.0  # seconds that a visitor waits for the photos folder
 _SHOWN = ("image/jpeg", "image/png", "image/gif", "video/mp4")
 
 
+def shared_instances(config: Config) -> frozenset[str]:
+    """Folders that an instance names, of which the reference server shows every one.
+
+    Their names can be guessed, so in our own configurations they are nobody's but the owner's.
+    """
+    if not (config.web.folders and config.reference_dialect):
+        return frozenset()
+    storing = (action for action in config.actions.values() if action.name in ("store", "shell"))
+    return frozenset(action.instance for action in storing if action.instance)
+
+
 class FolderViews:
     """One folder's list, and its files."""
 
@@ -43,6 +55,7 @@ class FolderViews:
         self._secret = folder_secret(house.config.storage)
         self._pages = pages
         self._names: frozenset[str] = frozenset()
+        self._instances = shared_instances(house.config)
         self._look_at = 0.0
 
     async def list(self, request: Request) -> Response:
@@ -76,7 +89,8 @@ class FolderViews:
             self._look_at = now + _LOOK_AGAIN
             senders = await self._house.spool.database.read(browse.senders)
             senders |= set(self._house.config.senders)
-            self._names = frozenset(folder_of(sender, self._secret) for sender in senders)
+            shared = {folder_of(sender, self._secret) for sender in senders}
+            self._names = frozenset(shared | self._instances)
         folder = self._photos / name
         if name not in self._names or not await self._look(lambda: _is_folder(folder)):
             raise HTTPException(404, NOTHING)

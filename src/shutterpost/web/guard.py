@@ -3,7 +3,7 @@
 import ipaddress
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 FORM_LIMIT = 64 * 1024
 """The most bytes of a form."""
+
+Folders = Callable[[str], bool]
+"""Whether a name may be that of a shared folder."""
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -37,7 +40,7 @@ _OPEN = ("/login", "/healthz", "/metrics", "/static/", "/setup/mastodon/back")
 class Guard:
     """Lets through who may, and adds what every answer has to say."""
 
-    def __init__(self, app: ASGIApp, entry: Entry, hosts: Sequence[str], folders: bool) -> None:
+    def __init__(self, app: ASGIApp, entry: Entry, hosts: Sequence[str], folders: Folders) -> None:
         self._app = app
         self._entry = entry
         name = socket.gethostname().lower()
@@ -91,7 +94,7 @@ class Guard:
         """Whether everyone may ask for a path; shared folders know whom they show themselves."""
         if path.startswith(_OPEN):
             return True
-        return self._folders and len(path.split("/")[1]) == 20
+        return self._folders(path.split("/")[1])
 
     def _is_ours(self, host: str) -> bool:
         """Whether a name may be this page's: a site that is led here by DNS must not be it."""
