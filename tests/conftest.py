@@ -1,10 +1,12 @@
 """Fixtures: a real server process, a real SMTP server."""
 
+import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -155,6 +157,11 @@ class Inbox:
         self.refuse_senders: dict[str, str] = {}
         self.refuse_data: list[str] = []
         self.on_mail: Callable[[], object] = lambda: None
+        self.answers: list[str | None] = []
+        """What is said to the next mails, each of which is kept: None ends the connection."""
+        self.hold = threading.Event()
+        """While it is clear, mails are kept and not answered."""
+        self.hold.set()
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -180,7 +187,12 @@ class Inbox:
         assert envelope.mail_from is not None
         self.mails.append(Received(envelope.mail_from, envelope.rcpt_tos, envelope.content))
         self.on_mail()
-        return "250 OK"
+        await asyncio.to_thread(self.hold.wait, DEADLINE)
+        answer = self.answers.pop(0) if self.answers else "250 OK"
+        if answer is None:
+            assert server.transport is not None
+            server.transport.close()
+        return answer or "421 gone"
 
 
 @dataclass

@@ -1,26 +1,34 @@
 """Mails of Shutterpost's own: notices, and the test that the page sends."""
 
+from shutterpost.actions import PermanentError
 from shutterpost.actions.smtp import Session
 from shutterpost.config.settings import Email as Settings
+from shutterpost.wire.addresses import UnmailableAddress, mailable
 from shutterpost.wire.mail import Head, Mail
 
 
 def send(settings: Settings, to: str, subject: str, text: str, now: float) -> None:
     """Mail a text (blocking). Raises DeliveryError."""
     sender = next(address for address in (settings.from_, settings.username, to) if "@" in address)
+    try:
+        from_address, to_address = mailable(sender), mailable(to)
+    except UnmailableAddress as error:
+        raise PermanentError(str(error)) from None
     head = Head(
-        message_id=f"<own.{now:.6f}@{sender.rpartition('@')[2]}>",
+        message_id=f"<own.{now:.6f}@{from_address.rpartition('@')[2]}>",
         sent=now,
-        from_address=sender,
+        from_address=from_address,
         from_name="Shutterpost",
         reply_to="",
-        to=(to,),
+        to=(to_address,),
         subject=subject,
         text=text,
     )
     mail = Mail(head, [])
-    session = Session(settings)
+    session = Session(settings, sender)
     try:
-        session.send(sender, [to], mail.size, mail.pieces([]))
+        for reply in session.begin(sender, [to], mail, []).values():
+            raise PermanentError(f"{to} is refused: {reply}")
+        session.finish()
     finally:
         session.close()

@@ -43,8 +43,9 @@ def _mail(config: Config, offline: bool) -> Iterator[Result]:
         return
     from shutterpost.actions.smtp import Session
 
+    senders = (email.from_, email.username, *config.senders, "me@shutterpost.invalid")
     try:
-        session = Session(email)
+        session = Session(email, next(name for name in senders if "@" in name))
     except DeliveryError as error:
         yield Result(FAIL, "mail", f"{error}: correct [email] in the configuration")
         return

@@ -82,6 +82,7 @@ class Reader:
             for account, value in self._tables(tables["accounts"], "accounts")
         }
         found["storage"] = self._placed(found["storage"], "photos" in tables["storage"])
+        found["email"] = self._with_certificate(found["email"])
         found["mastodon"] = self._mastodon(tables["mastodon"], found["storage"].data)
         found["actions"] = self._actions(tables["actions"])
         if "senders" in table:
@@ -244,6 +245,16 @@ class Reader:
         data = self._base / storage.data
         photos = self._base / storage.photos if photos_given else data / "photos"
         return dataclasses.replace(storage, data=data, photos=photos)
+
+    def _with_certificate(self, email: Email) -> Email:
+        if email.ca_file is None:
+            return email
+        file = self._base / email.ca_file
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            self._problems.add(("email", "ca_file"), f"{file} cannot be read: {error.strerror}")
+        return dataclasses.replace(email, ca_file=file)
 
     def _senders(self, value: object) -> tuple[str, ...]:
         try:

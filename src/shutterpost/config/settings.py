@@ -37,6 +37,10 @@ def _path(value: object) -> Path:
     return Path(values.string(value))
 
 
+def _file(value: object) -> Path | None:
+    return Path(values.string(value)) if value else None
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """The camera door."""
@@ -112,6 +116,17 @@ class Email:
         key="from",
     )
     to: str = _setting(values.mail_address, "", "for social sites sent to `email`")
+    helo: str = _setting(
+        values.host,
+        "",
+        "the name that this machine greets the server with; empty: its own if that has a dot, "
+        "else the domain of the sender",
+    )
+    ca_file: Path | None = _setting(
+        _file,
+        "",
+        "a certificate (PEM) to trust besides the usual authorities: a self-signed server's",
+    )
     max_size: int = _setting(
         values.positive_size,
         "25 MiB",

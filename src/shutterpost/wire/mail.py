@@ -8,7 +8,7 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from email.headerregistry import Address
+from email.header import Header
 from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -31,7 +31,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a mail says besides its attachments. `sent` is in seconds since 1970."""
+    """What a mail says besides its attachments. `sent` is in seconds since 1970.
+
+    Addresses are as mail servers take them (see `wire.addresses`).
+    """
 
     message_id: str
     sent: float
@@ -52,6 +55,8 @@ class Mail:
         self._parts = [self._part(attachment) for attachment in attachments]
         self._end = f"--{self._boundary}--\r\n".encode()
         encoded = sum(encoded_size(attachment.size) for attachment in attachments)
+        self.is_utf8 = not self._head.isascii()
+        """Whether only a server with SMTPUTF8 takes it: an address is beyond ASCII."""
         self.size = len(self._head) + sum(map(len, self._parts)) + encoded + len(self._end)
         """Bytes of the whole mail as SMTP counts them."""
 
@@ -94,27 +99,36 @@ def _encoded(data: bytes) -> bytes:
 
 
 def _head_bytes(head: Head, boundary: str) -> bytes:
-    """The header and the text part, as far as the first attachment's delimiter."""
+    """The header and the text part, as far as the first attachment's delimiter.
+
+    Addresses are written as they are: the `email` package would parse them again, in
+    quadratic time, and one that it cannot parse would spoil the line for the others.
+    """
     mail = EmailMessage(policy=SMTP)
     mail["Message-ID"] = head.message_id
     mail["Date"] = format_datetime(utc(head.sent))
-    mail["From"] = _address(head.from_address, _one_line(head.from_name))
-    if head.reply_to:
-        mail["Reply-To"] = _address(head.reply_to)
-    mail["To"] = [_address(address) for address in head.to]
     mail["Subject"] = _one_line(head.subject)
     mail["MIME-Version"] = "1.0"
+    header = mail.as_bytes().removesuffix(b"\r\n")
+    to = ",\r\n ".join(map(_one_line, head.to)) or "undisclosed-recipients:;"
+    lines = [f"From: {_named(head.from_address, head.from_name)}", f"To: {to}"]
+    if head.reply_to:
+        lines.append(f"Reply-To: {_one_line(head.reply_to)}")
+    lines += [f'Content-Type: multipart/mixed; boundary="{boundary}"', "", f"--{boundary}", ""]
     text = MIMEPart(policy=SMTP)
     text.set_content(re.sub("[\ud800-\udfff]", "\ufffd", head.text), cte="quoted-printable")
     body = re.sub(rb"(?m)^\.", b"..", text.as_bytes())  # SMTP's dot-stuffing
-    header = mail.as_bytes().removesuffix(b"\r\n")
-    kind = f'Content-Type: multipart/mixed; boundary="{boundary}"\r\n\r\n--{boundary}\r\n'
-    return header + kind.encode() + body
+    return header + "\r\n".join(lines).encode() + body
 
 
-def _address(address: str, name: str = "") -> Address:
-    local, _, domain = address.rpartition("@")
-    return Address(name, local, domain)
+def _named(address: str, typed: str) -> str:
+    name, bare = _one_line(typed), _one_line(address)
+    if not name:
+        return bare
+    if name.isascii():
+        quoted = re.sub(r'(["\\])', r"\\\1", name)
+        return f'"{quoted}"\r\n <{bare}>'
+    return f"{Header(name, 'utf-8', header_name='From').encode(linesep=chr(13) + chr(10))} <{bare}>"
 
 
 def _one_line(text: str) -> str:
