@@ -1,5 +1,7 @@
 """Where e-mails go."""
 
+import pytest
+
 from shutterpost.config.settings import ActionName
 from shutterpost.model import Planned
 from shutterpost.routes import Routes
@@ -32,4 +34,17 @@ def test_recipients_with_the_same_action_share_a_delivery() -> None:
         Planned("drop", ("Drop@Example.org",), 0),
         Planned("email", ("me@album.example.org",), None),
         Planned("mastodon.pub", ("masto@example.org",), None),
+    ]
+
+
+@pytest.mark.parametrize("site", ["facebook", "youtube"])
+def test_a_site_that_is_mailed_is_stored_without_an_smtp_server(site: str) -> None:
+    actions = {site: ActionName("email")}
+    assert Routes(actions, False, "me@x.y").site(site) == Planned("store", (site,), 0)
+    assert Routes(actions, True, "me@x.y").site(site) == Planned("email", ("me@x.y",), None)
+
+
+def test_an_address_that_is_mailed_is_stored_without_an_smtp_server() -> None:
+    assert Routes(ACTIONS, False).email(["me@album.example.org"], 1) == [
+        Planned("store", ("me@album.example.org",), 0)
     ]

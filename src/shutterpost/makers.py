@@ -1,6 +1,6 @@
 """Makes actions from their settings; what the configuration does not use is not imported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shutterpost.actions import Action, store
@@ -40,6 +40,17 @@ def actions(config: Config, secret: Secret, photos: PhotosFolder) -> dict[str, A
         name, _, instance = full_name.partition(".")
         made[full_name] = _MAKERS[name](Parts(config, secret, photos), instance)
     return made
+
+
+def unmailable(made: Mapping[str, Action]) -> Callable[[str], str]:
+    """Asks the actions why an address cannot be mailed; an empty answer means that it can."""
+    if "email" not in made:
+        return lambda recipient: ""
+    from shutterpost.actions.email import Email
+
+    email = made["email"]
+    assert isinstance(email, Email)
+    return email.unmailable
 
 
 def photos_folder(config: Config) -> PhotosFolder:

@@ -27,7 +27,7 @@ from shutterpost.doors import CameraDoor
 from shutterpost.folder_threads import FolderHangs
 from shutterpost.gateway import Gateway
 from shutterpost.live import Live
-from shutterpost.makers import actions, photos_folder
+from shutterpost.makers import actions, photos_folder, unmailable
 from shutterpost.metrics import Metrics
 from shutterpost.model import Delivery
 from shutterpost.photos_folder import PhotosFolder
@@ -117,9 +117,10 @@ class Server:
         self._live = Live()
         known = self._spool.database.read_now(seen)
         self._devices = Devices(known, time.time, self._device_did)
+        made = actions(config, self._secret, photos)
         self._couriers = Couriers(
             self._spool,
-            actions(config, self._secret, photos),
+            made,
             Patience(config.delivery.first_retry, config.delivery.give_up),
             time.time,
             self._tried,
@@ -133,6 +134,7 @@ class Server:
             self._devices,
             time.time,
             self._couriers.wake,
+            unmailable(made),
         )
         self._door = CameraDoor(
             gateway.answer, self._noted, config.server.allow, config.server.idle_timeout

@@ -17,8 +17,9 @@ from shutterpost.actions import MisconfiguredError, Outcome, PermanentError, own
 from shutterpost.actions.email import Email
 from shutterpost.config.settings import Email as Settings
 from tests.actions.test_email import Attempt
-from tests.conftest import Smarthost
+from tests.conftest import Smarthost, StartServer
 from tests.scripted_smtp import scripted
+from tests.support import email_body, email_request, eventually
 
 
 def run(attempt: Attempt, port: int, **values: Any) -> Outcome:
@@ -187,3 +188,28 @@ def test_our_own_mails_tell_that_they_are_refused(to: str) -> None:
     with scripted(words) as server, pytest.raises(PermanentError):
         settings = Settings(host="127.0.0.1", port=server.port, security="none")
         own_mail.send(settings, to, "Subject", "Text\n", 1e9)
+
+
+def test_what_cannot_be_mailed_is_refused_at_the_door_unless_others_get_it(
+    start_server: StartServer,
+) -> None:
+    """Whether letters before the @ are taken is known once the smarthost has been met."""
+
+    def ask(name: str, *receivers: str) -> int:
+        data = b"\xff\xd8" + name.encode()
+        return server.ask(email_request(email_body((name, data), receivers=receivers))).status
+
+    with scripted({}) as smarthost:
+        server = start_server(
+            f'[email]\nhost = "127.0.0.1"\nport = {smarthost.port}\nsecurity = "none"\n'
+            '[actions]\n"*@kept.example" = "store"\n'
+        )
+        assert ask("A.JPG", "me@ü..de") == 400
+        assert "the domain ü..de is not valid" in server.output
+        assert ask("B.JPG", "jörg@example.org") == 200
+        eventually(lambda: "jörg@example.org is refused: 553" in server.output)
+        assert ask("C.JPG", "jörg@example.org") == 400
+        assert "takes no letters beyond ASCII before the @ of jörg@example.org" in server.output
+        assert ask("D.JPG", "jörg@example.org", "b@müller.example") == 200
+        eventually(lambda: b"RCPT TO:<b@xn--mller-kva.example>\r\n" in smarthost.heard)
+        assert ask("E.JPG", "jörg@example.org", "b@kept.example") == 200

@@ -55,11 +55,23 @@ class Email:
     def __init__(self, settings: Settings, patience: Patience = PATIENCE) -> None:
         self._settings = settings
         self._patience = patience
+        self._takes_utf8 = True  # as far as is known
+
+    def unmailable(self, recipient: str) -> str:
+        """Why this address cannot be mailed, as far as is known before it is tried, or nothing."""
+        try:
+            address = mailable(recipient)
+        except UnmailableAddress as error:
+            return str(error)
+        if address.isascii() or self._takes_utf8:
+            return ""
+        return f"{self._settings.host} takes no letters beyond ASCII before the @ of {recipient}"
 
     async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
         """Send what has not been sent; photos too large for any mail are for `store`."""
         sender = self._sender(delivery)
         session = await asyncio.to_thread(Session, self._settings, sender, self._patience)
+        self._takes_utf8 = session.takes_utf8
         try:
             progress: dict[str, Any] = dict(delivery.progress)
             if not progress:

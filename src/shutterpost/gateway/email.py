@@ -64,6 +64,9 @@ class EmailDialogue:
         mailed = [
             to for delivery in planned if delivery.action == "email" for to in delivery.recipients
         ]
+        reasons = [self._house.unmailable(recipient) for recipient in mailed]
+        if all(reasons) and len(reasons) == len(message.receivers):
+            raise Refused(400, reasons[0])  # nobody would have it
         self._house.admit_recipients(client, mailed)
 
     def _alt_text_rule(self, planned: list[Planned]) -> AltText:

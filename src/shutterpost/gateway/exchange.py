@@ -69,6 +69,7 @@ class House:
     devices: Devices
     clock: Callable[[], float]
     shipped: Callable[[], None]
+    unmailable: Callable[[str], str]
     uploads: Hourly
     recipients: Hourly
 

@@ -46,8 +46,12 @@ class Gateway:
         devices: Devices,
         clock: Callable[[], float],
         shipped: Callable[[], None],
+        unmailable: Callable[[str], str] = lambda recipient: "",
     ) -> None:
-        """`shipped` is called after something new is in the spool."""
+        """`shipped` is called after something new is in the spool.
+
+        `unmailable` says why an address cannot be mailed, or nothing.
+        """
         storage = config.storage
         self._house = House(
             config=config,
@@ -59,6 +63,7 @@ class Gateway:
             devices=devices,
             clock=clock,
             shipped=shipped,
+            unmailable=unmailable,
             uploads=Hourly(config.server.public_uploads),
             recipients=Hourly(config.server.public_recipients),
         )
