@@ -184,7 +184,7 @@ def test_a_put_name_is_recognised_raw_encoded_and_escaped(name: str) -> None:
         ("sam_0001.jpg", "SAM_0001.JPG"),
         ("my+photo.JPG", "my photo.JPG"),
         ("%BB%E7%C1%F8.JPG", "사진.JPG"),
-        ("\udcbb\udce7\udcc1\udcf8.JPG", "사진.JPG"),
+        ("%bb%E7%C1%F8.JPG", "사진.JPG"),
         ("e\u0301te\u0301.JPG", "été.JPG"),
     ],
 )
@@ -198,7 +198,7 @@ def test_a_put_name_in_another_case_or_encoding_is_recognised(sent: str, name: s
         ("SAM_0001.JPG", "SAM_0001.JPG"),
         ("%EC%82%AC.JPG", "사.JPG"),
         ("%BB%E7%C1%F8.JPG", "사진.JPG"),
-        ("%FF%FF.JPG", "\ufffd\ufffd.JPG"),
+        ("%FF%FF.JPG", "ÿÿ.JPG"),
         ("", ""),
     ],
 )

@@ -112,9 +112,16 @@ def test_a_put_target_may_hold_raw_bytes_and_spaces() -> None:
     assert {"space-in-target", "raw-bytes-in-target"} <= request.quirks
 
 
-def test_bytes_that_are_not_utf_8_survive_in_the_path() -> None:
-    request = read(b"PUT /upload/\xbb\xe7.JPG HTTP/1.1\r\nContent-Length: 1\r\n\r\n")
-    assert request.path.encode("utf-8", "surrogateescape") == b"/upload/\xbb\xe7.JPG"
+def test_bytes_that_are_not_utf_8_survive_in_the_target() -> None:
+    request = read(b"PUT /\xec\x82\xac\xbb\xe7.JPG?\xff HTTP/1.1\r\nContent-Length: 1\r\n\r\n")
+    assert (request.path, request.query) == ("/사%BB%E7.JPG", "%FF")
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"), [("é".encode(), "é"), ("사진".encode("cp949"), "사진"), (b"\xe9\xff", "éÿ")]
+)
+def test_fields_are_text_in_whatever_encoding(sent: bytes, text: str) -> None:
+    assert read(b"GET / HTTP/1.1\r\nUser-Agent: " + sent + b"\r\n\r\n").value("user-agent") == text
 
 
 def test_bare_lf_and_an_empty_line_before_the_request() -> None:
@@ -250,6 +257,8 @@ def test_any_split_of_any_input_gives_the_same_result(
     assert outcome(pieces) == expected
     assert outcome(one_by_one(whole)) == expected
     if isinstance(expected[0], Request):
+        repr(expected[0]).encode()  # raises if there is half a character anywhere
+        str(expected[0].fields).encode()
         assert expected[0].quirks <= QUIRKS.keys()
 
 

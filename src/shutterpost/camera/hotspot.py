@@ -167,4 +167,4 @@ def _who_asks(host: str) -> str:
 
 
 def _cut(user_agent: str) -> str:
-    return user_agent.encode("utf-8", "replace")[:_AGENT_LIMIT].decode("utf-8", "ignore")
+    return user_agent.encode()[:_AGENT_LIMIT].decode("utf-8", "ignore")

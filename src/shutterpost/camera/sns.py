@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 from shutterpost.camera import xml
 from shutterpost.camera.crypt import decrypt
 from shutterpost.wire.http import Refused
+from shutterpost.wire.text import decoded as text_of
 
 MESSAGE_LIMIT = 256 * 1024
 """The most bytes of XML that are read."""
@@ -119,18 +120,12 @@ def folded(name: str) -> str:
 
 def decoded(sent: str) -> str:
     """The most likely meaning of the name in a PUT, for a file that nobody announced."""
-    data = unquote_to_bytes(sent.encode("utf-8", "surrogateescape"))
-    for encoding in ("utf-8", "cp949"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("utf-8", "replace")
+    return text_of(unquote_to_bytes(sent))
 
 
 def _korean(sent: str) -> str:
     """The name if its bytes are CP949, the encoding of old Korean firmware (inferred)."""
-    data = unquote_to_bytes(sent.encode("utf-8", "surrogateescape"))
+    data = unquote_to_bytes(sent)
     return data.decode("cp949", "replace")
 
 

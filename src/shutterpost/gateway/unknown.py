@@ -88,7 +88,7 @@ def written(request: Request, body: bytes) -> bytes:
     for name, value in request.fields:
         hidden = name.lower() in _HIDDEN_FIELDS
         lines.append(f"{name}: {'*' * len(value) if hidden else value}")
-    head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    head = "\r\n".join(lines).encode()
     raw = _SESSION_KEY.sub(_mask, head) + b"\r\n\r\n" + body
     for pattern in _HIDDEN:
         raw = pattern.sub(_mask, raw)

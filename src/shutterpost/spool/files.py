@@ -8,6 +8,7 @@ moved to `found`, and never removed.
 """
 
 import hashlib
+import logging
 import os
 import secrets
 from collections.abc import Container
@@ -16,6 +17,8 @@ from pathlib import Path
 
 from shutterpost import faults
 from shutterpost.durable import make_folder, sync, sync_folder
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +69,20 @@ class Incoming:
         self._released = True
 
     def discard(self) -> None:
-        """Remove the file, wherever it is by now."""
+        """Remove the file, wherever it is by now, or let the next start do it.
+
+        Raises nothing: a photo's second copy is removed between its commit and its reply.
+        """
         if self._released:
             return
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-        (self._files.incoming / self.file).unlink(missing_ok=True)
-        self._files.remove(self.file)
+        try:
+            if self._fd is not None:
+                fd, self._fd = self._fd, None
+                os.close(fd)
+            (self._files.incoming / self.file).unlink(missing_ok=True)
+            self._files.remove(self.file)
+        except OSError as error:
+            log.warning("%s cannot be removed now: %s", self.file, error.strerror)
 
 
 class Files:

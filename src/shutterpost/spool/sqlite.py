@@ -1,15 +1,19 @@
 """What is SQLite's own: connections, and its errors as those of files."""
 
 import errno
+import json
 import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.pool import NullPool
+
+from shutterpost.wire.text import writable
 
 _BUSY_TIMEOUT = 10_000  # milliseconds another process may hold the write lock
 _SHARED_MEMORY = 128 * 1024  # bytes of the -shm file, enough for 16,000 pages of WAL
@@ -84,12 +88,16 @@ def engine(path: Path, begin: str) -> Engine:
     # Never creates the file: one that was removed would come back empty, and look well.
     address = f"file:{quote(str(path.absolute()))}?mode=rw"
     made = create_engine(
-        "sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(address, uri=True)
+        "sqlite://",
+        poolclass=NullPool,
+        creator=lambda: sqlite3.connect(address, uri=True),
+        json_deserializer=_loaded,
     )
 
     @event.listens_for(made, "connect")
     def _connected(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
+        connection.text_factory = _text
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -101,3 +109,16 @@ def engine(path: Path, begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return made
+
+
+def _text(stored: bytes) -> str:
+    """Text of a row; one that is no UTF-8 would else make every row beside it unreadable."""
+    return stored.decode("utf-8", "replace")
+
+
+def _loaded(stored: str) -> Any:
+    """A value of a JSON column; half a surrogate pair can stand in JSON, but nowhere else."""
+    value = json.loads(stored)
+    if "\\ud" not in stored.lower():
+        return value
+    return json.loads(writable(json.dumps(value, ensure_ascii=False)))

@@ -9,7 +9,7 @@ disagree about where a request ends. It does not know what any request is for.
 import re
 from dataclasses import dataclass
 
-from shutterpost.wire.text import decoded
+from shutterpost.wire.text import decoded, url_text
 
 HEAD_LIMIT = 64 * 1024
 """The most bytes a request's head may have, blank lines before it included."""
@@ -42,7 +42,7 @@ class Request:
     """One request's head.
 
     `path` and `query` are as they were sent (not percent-decoded), bytes that are not
-    UTF-8 kept as surrogates. `host` is in lower case, without port and trailing dot,
+    UTF-8 percent-encoded. `host` is in lower case, without port and trailing dot,
     empty when the request names none. `length` is the body's size in bytes, None when
     the body is chunked.
     """
@@ -138,8 +138,8 @@ def _parse_head(head: bytes, blank_before: bool) -> Request:
     path, _, query = path.partition(b"?")
     return Request(
         method=method,
-        path=path.decode("utf-8", "surrogateescape"),
-        query=query.decode("utf-8", "surrogateescape"),
+        path=url_text(path),
+        query=url_text(query),
         host=_host_name(authority),
         version=version,
         fields=fields,
@@ -221,7 +221,7 @@ def _host_field(fields: tuple[tuple[str, str], ...], quirks: set[str]) -> bytes:
     if not hosts:
         quirks.add("no-host")
         return b""
-    return hosts.pop().encode("utf-8", "surrogateescape")
+    return hosts.pop().encode()
 
 
 def _host_name(authority: bytes) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from shutterpost.wire.http import Refused
+from shutterpost.wire.text import decoded
 
 PART_HEAD_LIMIT = 16 * 1024
 """The most bytes the header fields of one part may have."""
@@ -74,7 +75,7 @@ def boundary(content_type: str) -> bytes:
     text = parameters(content_type).get("boundary", "")
     if not media_type.startswith("multipart/") or not text:
         raise Refused(400, "the body is not multipart/form-data with a boundary")
-    encoded = text.encode("utf-8", "surrogateescape")
+    encoded = text.encode()
     if len(encoded) > BOUNDARY_LIMIT:
         raise Refused(400, f"the multipart boundary is over {BOUNDARY_LIMIT} bytes")
     return encoded
@@ -176,7 +177,7 @@ def _part_fields(head: bytes, quirks: set[str]) -> dict[str, str]:
     """The fields of a part's head; lines that are none are passed over."""
     fields: dict[str, str] = {}
     name = ""
-    for line in head.decode("utf-8", "replace").split("\n"):
+    for line in decoded(head).split("\n"):
         if name and line[:1] in (" ", "\t"):
             fields[name] += " " + line.strip()
             continue

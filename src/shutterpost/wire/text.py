@@ -1,16 +1,18 @@
-"""Text that others wrote, made fit for one line of ours."""
+"""Text that others wrote, made fit for ours: no bytes that are no text, no half characters.
 
+What comes in as bytes becomes text here, and is text that UTF-8 can hold from then on: the
+database, the page, logs and mails need not ask again.
+"""
 
-def one_line(text: str, limit: int) -> str:
-    """The text on one line, without control characters, cut to `limit` bytes of UTF-8."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text[:limit])
-    return line.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore").strip()
+import re
+
+_NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # how surrogateescape marks a byte
 
 
 def decoded(data: bytes) -> str:
-    """Bytes of a header or a name as text that every other place can hold: no surrogates.
+    """Bytes as text that every other place can hold: no surrogates.
 
-    Cameras of Korea write CP949 where others write UTF-8; what is neither is Latin-1.
+    UTF-8, else CP949, which Korean firmware used before (inferred), else Latin-1.
     """
     for encoding in ("utf-8", "cp949"):
         try:
@@ -18,6 +20,18 @@ def decoded(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
     return data.decode("latin-1")
+
+
+def url_text(data: bytes) -> str:
+    """Bytes of a URL as text: what is not UTF-8 is percent-encoded, so that no byte is lost."""
+    text = data.decode("utf-8", "surrogateescape")
+    return _NOT_UTF_8.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", text)
+
+
+def one_line(text: str, limit: int) -> str:
+    """The text on one line, without control characters, cut to `limit` bytes of UTF-8."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text[:limit])
+    return line.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore").strip()
 
 
 def writable(text: str, limit: int | None = None) -> str:
