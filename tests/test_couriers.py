@@ -2,12 +2,14 @@
 
 import asyncio
 import math
+import socket
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from shutterpost.actions import (
     Action,
@@ -19,9 +21,11 @@ from shutterpost.actions import (
 )
 from shutterpost.couriers import COURIERS, ERROR_LIMIT, Couriers, Patience
 from shutterpost.model import Delivery, Planned
-from shutterpost.pausing import PAUSE, Pauses
-from shutterpost.spool import Draft, Spool, pauses
+from shutterpost.spool import Draft, Spool
 from shutterpost.spool.schema import deliveries
+from tests.conftest import StartServer
+from tests.support import eventually
+from tests.web.visitor import photo, send
 
 
 class Scripted:
@@ -145,70 +149,6 @@ def test_permanent_errors_fail_at_once_and_old_ones_are_given_up(tmp_path: Path)
     ]
 
 
-def test_a_misconfigured_action_is_paused_and_tried_with_one_delivery(tmp_path: Path) -> None:
-    mood: list[Exception] = [MisconfiguredError("wrong password")]
-    attempts: list[int] = []
-
-    class Moody:
-        async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
-            attempts.append(delivery.id)
-            if mood:
-                raise mood[0]
-            return Outcome("done")
-
-    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
-        async def quiet() -> None:
-            await until(lambda: couriers._closed(clock.now) and not couriers._under_way)
-
-        await quiet()
-        [pause] = await spool.database.read(pauses.paused)
-        assert (pause.action, pause.since, pause.why) == ("one", 1000.0, "wrong password")
-        before = len(attempts)
-        assert before <= COURIERS // 2
-        clock.now += 10 * 86400  # longer than patience, which is not used up meanwhile
-        couriers.wake()
-        await until(lambda: len(attempts) == before + 1)
-        await quiet()
-        clock.now += PAUSE - 1
-        assert couriers._closed(clock.now) == {"one"}
-        clock.now += 1
-        mood[:] = [TemporaryError("busy")]
-        couriers.wake()
-        await until(lambda: not couriers._paused)
-        assert await spool.database.read(pauses.paused) == []
-        before = len(attempts)
-        clock.now += 3600  # what had been put off meanwhile is due by now
-        couriers.wake()
-        await until(lambda: set(attempts[before - 1 :]) == {1, 2, 3} and not couriers._under_way)
-
-    rows = run(tmp_path, {"one": Moody()}, [one()] * 3, script)
-    assert {(row.state, row.last_error) for row in rows} == {("waiting", "busy")}
-
-
-def test_after_a_restart_a_paused_action_is_tried_at_once(tmp_path: Path) -> None:
-    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
-        await until(lambda: action.attempts and not couriers._under_way)
-        await couriers.stop(0.0)
-        again = Couriers(spool, {"one": action}, Patience(10.0, 86400.0), clock)
-        running = asyncio.create_task(again.run())
-        await until(lambda: len(action.attempts) == 2)
-        await again.stop(1.0)
-        await running
-        assert await spool.database.read(pauses.paused) == []
-
-    action = Scripted(MisconfiguredError("wrong password"))
-    [row] = run(tmp_path, {"one": action}, [one()], script)
-    assert row.state == "done"
-
-
-def test_an_action_that_is_not_configured_any_more_is_paused(tmp_path: Path) -> None:
-    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
-        await until(lambda: couriers._paused and not couriers._under_way)
-
-    [row] = run(tmp_path, {}, [one("none")], script)
-    assert (row.state, row.last_error) == ("waiting", "the configuration has no action none")
-
-
 def test_no_action_takes_more_than_half_of_the_couriers(tmp_path: Path) -> None:
     release = asyncio.Event()
 
@@ -260,59 +200,6 @@ def test_what_an_action_leaves_for_store_is_stored_whatever_comes_of_it(tmp_path
     actions: dict[str, Action] = {"email": Scripted(leave), "store": storing}
     rows = run(tmp_path, actions, [Planned("email", ("d@e.f",), None)], script)
     assert [(row.action, row.state) for row in rows] == [("email", "failed"), ("store", "done")]
-
-
-def test_one_deliverys_own_fault_stops_no_other_and_is_given_up_in_the_end(
-    tmp_path: Path,
-) -> None:
-    delivered: list[int] = []
-    accused: list[int] = []
-
-    class Choosy:
-        async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
-            if delivery.id == 1:
-                accused.append(delivery.id)
-                raise MisconfiguredError("the sender is refused")
-            delivered.append(delivery.id)
-            return Outcome("done")
-
-    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
-        await until(lambda: len(delivered) == 5)
-        await until(lambda: not couriers._paused and not couriers._under_way)
-        assert await spool.database.read(pauses.paused) == []
-        clock.now += 86400 + PAUSE  # it was disproved: it is as any other error now
-        couriers.wake()
-        await until(lambda: spool.database.read_now(state_of_first) == "failed")
-        assert len(accused) >= 2
-
-    rows = run(tmp_path, {"one": Choosy()}, [one()] * 6, script)
-    assert [row.state for row in rows] == ["failed"] + ["done"] * 5
-    assert rows[0].last_error == "the sender is refused"
-
-
-def state_of_first(connection: Connection) -> str:
-    return str(
-        connection.execute(select(deliveries.c.state).where(deliveries.c.id == 1)).scalar_one()
-    )
-
-
-def test_one_delivery_that_blames_the_settings_waits_alone_and_as_patiently(
-    tmp_path: Path,
-) -> None:
-    action = Scripted(*[MisconfiguredError("wrong password")] * 20)
-
-    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
-        for number in range(1, 20):
-            await until(lambda: len(action.attempts) == number and not couriers._under_way)  # noqa: B023
-            [pause] = await spool.database.read(pauses.paused)
-            assert pause.why == "wrong password"
-            assert couriers._closed(clock.now) == set()  # another would be tried
-            clock.now += 86400
-            couriers.wake()
-        await until(lambda: len(action.attempts) == 20 and not couriers._under_way)
-
-    [row] = run(tmp_path, {"one": action}, [one()], script)
-    assert (row.state, row.last_error) == ("waiting", "wrong password")
 
 
 def test_deliveries_that_hang_at_far_ends_keep_nothing_from_this_machines_folder(
@@ -472,39 +359,23 @@ def test_couriers_do_not_spin(tmp_path: Path) -> None:
     run(tmp_path, actions, plan, script)
 
 
-def test_one_camera_whose_address_is_refused_stops_no_other(tmp_path: Path) -> None:
-    """However many photos it sends."""
-    refused = {1: "a@b.c", 2: "a@b.c", 3: "a@b.c"}
-    attempts: list[int] = []
-
-    class Choosy:
-        async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
-            attempts.append(delivery.id)
-            if delivery.id in refused:
-                raise MisconfiguredError("550", about=refused[delivery.id])
-            return Outcome("done")
-
-    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
-        await until(lambda: {4, 5} <= set(attempts) and not couriers._under_way)
-        assert couriers._closed(clock.now) == set()
-
-    rows = run(tmp_path, {"one": Choosy()}, [one()] * 5, script)
-    assert [row.state for row in rows] == ["waiting"] * 3 + ["done"] * 2
-
-
-def test_what_two_different_cameras_blame_is_evidence() -> None:
-    paused = Pauses()
-    for delivery in (1, 2):
-        assert paused.accuse("email", delivery, "a@b.c", 1000.0)
-        assert paused.held_actions(1000.0) == set()
-    assert paused.held_deliveries(1000.0) == {1, 2}
-    assert paused.accuse("email", 3, "x@y.z", 1000.0)
-    assert paused.held_actions(1000.0 + PAUSE - 1) == {"email"}
-    assert paused.held_actions(1000.0 + PAUSE) == set()
-    paused.claimed("email", 1000.0 + PAUSE)  # one alone tries it
-    assert paused.held_actions(1000.0 + PAUSE) == {"email"}
-    paused.end("email", delivered=4)
-    assert not paused
-    assert not paused.accuse("email", 1, "a@b.c", 2000.0)  # disproved
-    paused.forget(1)
-    assert paused.accuse("email", 1, "a@b.c", 2000.0)
+def test_far_ends_that_never_answer_do_not_delay_the_local_folder(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """A smarthost and a Mastodon that take connections and say nothing, twice each."""
+    with ExitStack() as opened:
+        silent = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = silent.getsockname()[1]
+        server = start_server(
+            f'[email]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n'
+            f'[mastodon]\nurl = "http://127.0.0.1:{port}"\ntoken = "t0ken"\n'
+            '[actions]\n"keep@example.org" = "store"\n"post@example.org" = "mastodon"\n'
+        )
+        for to in ("photos@example.org", "post@example.org"):
+            for number in range(3):
+                name = f"{to.partition('@')[0]}-{number}.JPG"
+                send(server, photo(tmp_path, name, side=60 + number), to, text="Hi~alt")
+        hanging = [opened.enter_context(silent.accept()[0]) for _ in range(COURIERS)]
+        send(server, photo(tmp_path, "KEEP.JPG"), "keep@example.org")
+        eventually(server.stored, 10.0)  # each of the others takes a minute, at least
+        assert len(hanging) == COURIERS
