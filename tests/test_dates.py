@@ -75,6 +75,7 @@ def test_a_row_with_a_date_that_cannot_be_shown_breaks_no_queue(
     for arguments in (["list"], ["list", "--json"], ["show", "1"], ["show", "1", "--json"]):
         done = run_queue(server, *arguments)
         assert (done.returncode, done.stderr) == (0, "")
+        assert "Infinity" not in done.stdout
 
 
 def test_a_mail_about_such_a_row_is_still_made() -> None:

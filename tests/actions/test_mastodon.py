@@ -85,8 +85,11 @@ class Attempt:
 def test_one_post_with_its_photos_and_alt_texts_in_order(
     mastodon: FakeMastodon, tmp_path: Path
 ) -> None:
-    outcome = Attempt(tmp_path, mastodon).run()
+    attempt = Attempt(tmp_path, mastodon)
+    outcome = attempt.run()
     [post] = mastodon.posts
+    made = {"id": "1", "url": f"{mastodon.url}/@me/1", "photos": [1, 2]}
+    assert attempt.progress == {"media": {"1": "1", "2": "2"}, "posts": [made]}
     assert post["status"] == "Holiday shot!\n\n📷️ NX300\n\n#photography"
     assert post["visibility"] == "unlisted"
     found = [mastodon.media[id] for id in post["media_ids"]]

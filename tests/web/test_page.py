@@ -471,6 +471,12 @@ def test_words_are_a_persons() -> None:
     assert trouble("") == "Not tried yet."
     assert trouble("a@b.c is refused: 550 no") != trouble("a@b.c is refused: 450 later")
     assert trouble("???") == "Something unexpected happened."
+    moved = "https://a.b says 301 to GET /x: https://c.d is where it leads: correct the url"
+    assert trouble(moved) == "The server's address is not right."
+    kind = "https://a.b does not take V.MP4 (video/mp4), but image/jpeg"
+    assert trouble(kind) == "The server does not take this kind of file."
+    assert "sender's" in trouble("a.b:587 refuses the sender c@d.e: 550 no")
+    assert "text is too long" in trouble("./log.sh cannot be run: Argument list too long")
 
 
 def test_no_server_inside_is_asked_before_the_owner_says_so(

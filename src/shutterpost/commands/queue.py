@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 import time
 from typing import Any
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(entries: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(entries, ensure_ascii=False, indent=1))
+        print(json.dumps([_finite(entry) for entry in entries], ensure_ascii=False, indent=1))
         return
     if not entries:
         print("the queue is empty: nothing was sent yet")
@@ -83,7 +84,7 @@ def _list(entries: list[dict[str, Any]], as_json: bool) -> None:
 
 def _show(entry: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(entry, ensure_ascii=False, indent=1))
+        print(json.dumps(_finite(entry), ensure_ascii=False, indent=1))
         return
     history = entry.pop("history")
     photos = entry.pop("photos")
@@ -97,6 +98,14 @@ def _show(entry: dict[str, Any], as_json: bool) -> None:
         print(f"{'photo:':12} {photo['name']}, {photo['size']} bytes")
     for attempt in history:
         print(f"{'attempt:':12} {_time(attempt['finished'])}  {attempt['error'] or 'done'}")
+
+
+def _finite(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry as JSON can say it: a time that is no number is null."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in entry.items()
+    }
 
 
 def _time(seconds: float | None) -> str:
