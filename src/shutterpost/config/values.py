@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from shutterpost.camera.models import find_model
 
+LAST_PORT = 65535
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Reader = Callable[[object], object]
 T = TypeVar("T")
@@ -22,7 +23,11 @@ _SIZE = {
     **{"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40},
 }
 _QUANTITY = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]+)")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9.])?|[0-9A-Fa-f:.%]+")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9.])?")
+_SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9.])?")
+_BRACKETED = re.compile(r"\[(.*)\]")
+_PORT = re.compile(r"[0-9]{1,5}")
+_URL = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?")
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 PRIVATE = tuple(
@@ -116,7 +121,7 @@ def command(value: object) -> tuple[str, ...]:
 
 def port(value: object) -> int:
     """A TCP or UDP port."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LAST_PORT:
         raise ValueError("must be a port number from 1 to 65535, without quotes")
     return value
 
@@ -171,15 +176,14 @@ def _quantity(value: object, units: dict[str, int], wanted: str) -> float:
 def address(value: object) -> Address:
     """A local address and port, "0.0.0.0:8080" or "[::]:8080"."""
     wanted = 'must be an address and a port, for example "0.0.0.0:8080" or "[::]:8080"'
-    host, colon, number = string(value).rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not number.isascii() or not number.isdigit() or int(number) > 65535:
+    host, _, number = string(value).rpartition(":")
+    if not _PORT.fullmatch(number) or int(number) > LAST_PORT:
         raise ValueError(wanted)
-    if host != "localhost":
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            raise ValueError(wanted) from None
+    bracketed = _BRACKETED.fullmatch(host)
+    if bracketed:
+        host = bracketed[1]
+    if (host != "localhost" and not _is_ip(host)) or (bracketed and ":" not in host):
+        raise ValueError(wanted)
     return Address(host, int(number))
 
 
@@ -193,11 +197,8 @@ def ip_or(word: str) -> Callable[[object], str]:
 
     def read(value: object) -> str:
         text = string(value)
-        if text != word:
-            try:
-                ipaddress.ip_address(text)
-            except ValueError:
-                raise ValueError(f'must be an IP address or "{word}"') from None
+        if text != word and not _is_ip(text):
+            raise ValueError(f'must be an IP address or "{word}"')
         return text
 
     return read
@@ -232,7 +233,7 @@ def cameras(value: object) -> tuple[str, ...]:
 def host(value: object) -> str:
     """A host name or an IP address; empty for none."""
     text = string(value)
-    if text and not _HOST.fullmatch(text):
+    if text and not (_HOST.fullmatch(text) or _is_ip(text)):
         raise ValueError("must be a host name without http:// and without a port")
     return text
 
@@ -240,9 +241,24 @@ def host(value: object) -> str:
 def url(value: object) -> str:
     """An http or https URL without path; empty for none."""
     text = string(value)
-    if text and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:_-]+/?", text):
+    found = _URL.fullmatch(text)
+    if text and not (found and _is_server(found[1], found[2] or "0")):
         raise ValueError('must be a server\'s URL, for example "https://photog.social"')
-    return text.rstrip("/")
+    return text.removesuffix("/")
+
+
+def _is_server(name: str, number: str) -> bool:
+    bracketed = _BRACKETED.fullmatch(name)
+    is_named = _is_ip(bracketed[1]) and ":" in name if bracketed else _SERVER.fullmatch(name)
+    return bool(is_named) and int(number) <= LAST_PORT
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def one_of(*words: str) -> Callable[[object], str]:
