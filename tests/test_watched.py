@@ -26,6 +26,26 @@ def test_systemd_hears_that_the_server_is_ready_alive_and_stopping(
         assert server.process.wait(20) == 0
 
 
+def test_a_notify_socket_that_is_away_for_a_moment(server: Server, tmp_path: Path) -> None:
+    """At the start, in between, and at the end."""
+    server.stop()
+    path = tmp_path / "notify"
+    server.start(NOTIFY_SOCKET=str(path), WATCHDOG_USEC="200000")
+    eventually(lambda: "systemd does not hear READY=1" in server.output)
+    for state in (b"READY=1", b"WATCHDOG=1"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(str(path))
+            systemd.settimeout(20)
+            while systemd.recv(100) != state:
+                pass
+        path.unlink()
+        eventually(lambda: server.output.count("systemd does not hear WATCHDOG=1") >= 1)
+    assert server.ask(recording("email-nx300")).status == 200
+    assert server.stop() == 0
+    assert server.output.count("systemd does not hear") <= 4
+    assert "Traceback" not in server.output
+
+
 def test_an_abstract_notify_socket(server: Server) -> None:
     server.stop()
     name = f"shutterpost-test-{os.getpid()}"

@@ -90,11 +90,14 @@ class Couriers:
 
     async def run(self) -> None:
         """Deliver until `stop`. What was paused before a restart is tried at once."""
-        paused = await self._spool.database.read(pauses.paused)
-        self._paused.remember(pause.action for pause in paused)
+        is_new = True
         while not self._stopping:
             self._wake.clear()
             try:
+                if is_new:
+                    paused = await self._spool.database.read(pauses.paused)
+                    self._paused.remember(pause.action for pause in paused)
+                    is_new = False
                 if await self._start_one():
                     continue
                 wait = await self._until_due()
@@ -199,7 +202,11 @@ class Couriers:
             also = [Planned("store", delivery.recipients, photos.index(photo)) for photo in store]
             for photo in store:
                 _steps(delivery).warning("%s is too large for a mail, stored instead", photo.name)
-            await self._spool.note(delivery, progress, also, self._clock())
+            about = (delivery, progress, also, self._clock())
+            try:
+                await self._spool.note(*about)
+            except OSError:  # a full disk, say: what was achieved must not be done again
+                await self._write(self._spool.note, *about)
             if also:
                 self.wake()
 
@@ -263,13 +270,16 @@ class Couriers:
 
     async def _write(self, result: Callable[..., Awaitable[T]], *about: object) -> T:
         """Write a result down, however long the disk is full: it must not be delivered twice."""
+        is_first = True
         while True:
             try:
                 return await result(*about)
             except Exception as error:
                 if self._stopping:
                     raise
-                log.error("a result cannot be written down, trying again: %s", error)
+                if is_first:
+                    log.error("a result cannot be written down, trying again: %s", error)
+                is_first = False
                 await asyncio.sleep(_LOOK_AGAIN)
 
 

@@ -93,10 +93,10 @@ async def _serve(config: Config) -> None:
     server = Server(config)
     await server.open()
     server.delivering.add_done_callback(lambda _: stop.set())
-    systemd.notify("READY=1")
     await stop.wait()
     log.info("stopping")
-    systemd.notify("STOPPING=1")
+    with suppress(OSError):  # nobody listens: the server stops all the same
+        systemd.notify("STOPPING=1")
     await server.close()
     logging.shutdown()
     sys.stdout.flush()
@@ -167,7 +167,7 @@ class Server:
         self.delivering = asyncio.create_task(self._couriers.run())
         self._background = [
             asyncio.create_task(self._upkeep.run()),
-            asyncio.create_task(systemd.watchdog()),
+            asyncio.create_task(systemd.report()),
         ]
 
     async def close(self) -> None:
