@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shutterpost.camera.models import HOSTS, MODELS
+from shutterpost.camera.models import HOSTS, MODELS, MSN, UNLISTED, YAHOO, Menu, Model
 from shutterpost.camera.sites import SITES
 from shutterpost.cli import parser
 from shutterpost.commands.options import DATA_VARIABLE
@@ -25,12 +25,11 @@ _MADE = "<!-- Made by docs/generate.py from the code; do not edit. -->\n\n"
 def cameras() -> str:
     """The table of models, sites and quirks."""
     lines = ["# Cameras", "", "Where each row comes from: [the protocol page](../protocol.md).", ""]
-    lines += ["| model | platform | | note | also asks for | its own hosts file |"]
-    lines += ["| --- | --- | --- | --- | --- | --- |"]
-    for model in MODELS:
-        cells = (model.name, model.platform, model.works.value, model.note, model.extra_host)
-        lines.append(f"| {' | '.join((*cells, model.hosts_file.value))} |")
-    lines += ["", "Other models called WBxxxF, STxxxF or DVxxxF are worth a try.", ""]
+    columns = [_camera(model) for model in MODELS]
+    lines += [f"| {' | '.join(columns[0])} |", "| --- " * len(columns[0]) + "|"]
+    lines += [f"| {' | '.join(cells.values())} |" for cells in columns]
+    lines += ["", f"Other models whose names begin with {UNLISTED} are worth a try. They may ask"]
+    lines += [f"for `{YAHOO}` and for `{MSN}`.", ""]
     lines += [f"Every camera asks for {', '.join(f'`{host}`' for host in HOSTS)}.", ""]
     lines += ["## Social sites", "", "| site | photos | videos |", "| --- | --- | --- |"]
     for site in SITES.values():
@@ -43,6 +42,23 @@ def cameras() -> str:
             f"| `{quirk.name}` | {quirk.lets_through} | {quirk.evidence} | {quirk.cameras} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _camera(model: Model) -> dict[str, str]:
+    """A model's row, by column."""
+    shares = {menu: "yes" if menu in model.menus else "no" for menu in Menu}
+    return {
+        "model": model.name,
+        "also called": ", ".join(model.other_names),
+        "platform": model.platform,
+        "state": model.works.value,
+        **{f"has {menu.value}": said for menu, said in shares.items()},
+        "firmware": model.firmware,
+        "evidence": model.evidence,
+        "also asks for": ", ".join(model.extra_hosts),
+        "its own hosts file": model.own_names,
+        "note": "; ".join(model.remarks),
+    }
 
 
 def commands() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shutterpost.camera.models import MODELS, Works
+from shutterpost.camera.models import MODELS, Menu, Works
 from shutterpost.simulator import Shot, email
 from tests.conftest import Server, StartServer
 from tests.far_ends import FakeMastodon
@@ -32,11 +32,18 @@ def test_every_model_sends_by_mail_and_to_a_site(server: Server) -> None:
         by_mail = camera(server, model.name, PHOTO, "--text", f"mail from {model.name}")
         assert by_mail.returncode == 0, by_mail.stderr
         shared = camera(server, model.name, PHOTO, "--via", "facebook", "--text", model.name)
-        if model.name == "NX500":
-            assert "e-mail only" in shared.stderr
-        else:
+        if Menu.SOCIAL in model.menus:
             assert shared.returncode == 0, shared.stderr
-    eventually(lambda: len(server.spooled()) == 2 * len(PLAYABLE) - 1)
+        else:
+            assert (shared.returncode, "has e-mail only" in shared.stderr) == (1, True)
+    eventually(lambda: len(server.spooled()) == sum(len(model.menus) for model in PLAYABLE))
+
+
+def test_an_unlisted_compact_sends(server: Server) -> None:
+    sent = camera(server, "SMART CAMERA WB250F", PHOTO)
+    assert (sent.returncode, sent.stdout) == (0, "WB250F: sent 1 file\n"), sent.stderr
+    for host in ("www.yahoo.co.kr", "www.msn.com"):
+        assert f"GET {host}/ -> 200" in server.output
 
 
 @pytest.mark.parametrize("model", [model.name for model in MODELS if model not in PLAYABLE])
@@ -48,7 +55,8 @@ def test_models_that_nobody_can_play_say_so(model: str) -> None:
         check=False,
     )
     assert result.returncode == 1
-    assert "is not known" in result.stderr
+    said = "has neither e-mail nor social sites" if model == "NX3000" else "is not known"
+    assert said in result.stderr
 
 
 def test_several_files_of_both_kinds_with_a_password(

@@ -59,8 +59,10 @@ class Devices:
     def name_of(self, client: str) -> str:
         """The model of the camera at an address, as far as it ever said; else the address."""
         device = self._devices.get(client)
-        known = recognise(device.user_agent) if device else None
-        return (device and device.model) or (known.name if known else client)
+        if device is None:
+            return client
+        known = recognise(device.model or device.user_agent)
+        return known.name if known else device.model or client
 
     def asked(self, client: str, name: str) -> None:
         """A device asked our DNS for a camera's name."""

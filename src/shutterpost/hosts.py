@@ -4,10 +4,7 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from shutterpost.camera.models import HOSTS, MODELS, MSN, YAHOO, Model
-
-GLD = "gld.samsungosp.com"
-"""The name that block lists carry."""
+from shutterpost.camera.models import GLD, HOSTS, MODELS, MSN, YAHOO, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,7 @@ def wanted(address: str, model: Model | None) -> Wanted:
         return Wanted(address, ((f"for the {model.name}", model.hosts),))
 
     def who(host: str) -> str:
-        names = [model.name for model in MODELS if model.extra_host == host]
+        names = [model.name for model in MODELS if host in model.extra_hosts]
         return f"{', '.join(names[:-1])} and {names[-1]} ask for this too"
 
     groups = (

@@ -134,6 +134,7 @@ def test_a_flood_of_clients_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> Non
         ("Mozilla/5.0 (Linux; SAMSUNG NX300; ko)", "", "Camera: NX300<"),
         ("something nx mini else", "", "Camera: NX mini<"),
         ("Tizen", YAHOO, "Camera: one of ST200F, DV300F, EX2F, WB850F<"),
+        ("SMART CAMERA WB1102F", "", "Camera: WB1100F<"),
         ("curl", "", "Camera: not recognised<"),
         ("<script>alert(1)</script>", "", "&lt;script&gt;"),
     ],

@@ -346,6 +346,15 @@ def test_a_persons_retry_tries_what_is_paused(
     eventually(lambda: "All done." in owner.get("/deliveries").text)
 
 
+def test_a_camera_is_found_by_its_other_names(tmp_path: Path) -> None:
+    with opened(tmp_path) as page:
+        page.devices.uploaded("192.168.1.6", model="WB1100F/WB1101F/WB1102F")
+        assert page.devices.name_of("192.168.1.6") == "WB1100F"
+        text = page.owner().get("/setup?camera=WB1102F").text
+        assert '<option value="WB1100F" selected>WB1100F, WB1101F, WB1102F</option>' in text
+        assert 'id="step-upload" class="done"' in text
+
+
 def test_the_steps_are_those_of_the_chosen_camera(tmp_path: Path) -> None:
     with opened(tmp_path) as page:
         page.devices.asked("192.168.1.4", "www.msn.com")  # nobody knows what it is

@@ -15,8 +15,6 @@ from shutterpost.camera import replies
 from shutterpost.camera.models import MODELS, MSN, YAHOO, recognise
 from shutterpost.wire.reply import Reply
 
-GLD = "gld.samsungosp.com"
-"""What the NX series asks first of all."""
 GOES_ON_WITHIN = 120.0
 """Seconds after an answer in which a login or an upload shows that it was right."""
 ATTEMPT = 3.0
@@ -162,7 +160,7 @@ def oauth_page() -> Reply:
 
 
 def _who_asks(host: str) -> str:
-    names = [model.name for model in MODELS if host and model.extra_host == host]
+    names = [model.name for model in MODELS if host in model.extra_hosts]
     return f"one of {', '.join(names)}" if names else ""
 
 

@@ -1,6 +1,10 @@
 """Print the table of known models."""
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shutterpost.camera.models import Model
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -9,11 +13,23 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Returns the exit status."""
-    from shutterpost.camera.models import HOSTS, MODELS
+    from shutterpost.camera.models import HOSTS, MODELS, UNLISTED
 
     for model in MODELS:
-        extras = [text for text in (model.note, model.extra_host, model.hosts_file.value) if text]
-        print(f"{model.name:9} {model.platform:9} {model.works.value:12} {'; '.join(extras)}")
+        print(f"{model.name:9} {model.platform:9} {model.works.value:12} {_extras(model)}")
     print(f"\nEvery camera asks for {', '.join(HOSTS)}.")
-    print("Other models called WBxxxF, STxxxF or DVxxxF are worth a try.")
+    print(f"Other models whose names begin with {UNLISTED} are worth a try.")
     return 0
+
+
+def _extras(model: "Model") -> str:
+    """What distinguishes a model from others."""
+    found = (
+        f"also {', '.join(model.other_names)}" if model.other_names else "",
+        f"firmware {model.firmware}" if model.firmware else "",
+        model.evidence,
+        *model.remarks,
+        *model.extra_hosts,
+        model.own_names,
+    )
+    return "; ".join(text for text in found if text)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from sqlalchemy import Connection
 
 from shutterpost.camera import hotspot, replies
+from shutterpost.camera.models import GLD
 from shutterpost.camera.sites import SITES
 from shutterpost.config import Config
 from shutterpost.devices import Devices
@@ -122,7 +123,7 @@ class Gateway:
         host = exchange.request.host
         agent = " ".join(exchange.request.values("User-Agent"))
         self._house.devices.checked(exchange.client, host, agent)
-        if host == hotspot.GLD:
+        if host == GLD:
             return hotspot.gld()
         if check := hotspot.CHECKS.get(host):
             taken = self._turns.take(exchange.client, host, self._house.clock())
