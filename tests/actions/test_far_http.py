@@ -6,6 +6,7 @@ import math
 import socket
 import ssl
 import threading
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ def far_end() -> Iterator[Start]:
     listeners: list[socket.socket] = []
     threads: list[threading.Thread] = []
 
-    def start(first: bytes, endless: bytes = b"") -> str:
+    def start(first: bytes, endless: bytes = b"", pause: float = 0.0) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
         listeners.append(listener)
 
@@ -42,6 +43,7 @@ def far_end() -> Iterator[Start]:
                     peer.sendall(first)
                     while endless:
                         peer.sendall(endless)
+                        time.sleep(pause)  # it is a slow server
                 except OSError:
                     return  # it was let go, as it should be
 
@@ -57,10 +59,10 @@ def far_end() -> Iterator[Start]:
         thread.join()
 
 
-def ask(url: str) -> Answer:
+def ask(url: str, limit: float = 60.0, size: int = 0) -> Answer:
     async def main() -> Answer:
-        async with Server(url, ssl.create_default_context()) as server:
-            return await server.ask("GET", "/")
+        async with Server(url, ssl.create_default_context(), limit=limit) as server:
+            return await server.ask("GET", "/", size=size)
 
     return asyncio.run(main())
 
@@ -103,6 +105,14 @@ def test_a_compressed_answer_is_read(far_end: Start, packing: str) -> None:
 def test_a_head_without_an_end_is_given_up(far_end: Start) -> None:
     with pytest.raises(TemporaryError, match="cannot be reached"):
         ask(far_end(b"HTTP/1.1 200 OK\r\n", b"X-Name: value\r\n" * 1000))
+
+
+@pytest.mark.parametrize("begun", [b"HTTP/1.1 200 OK\r\nX-A: ", head("Content-Type: x/y")])
+@pytest.mark.parametrize("size", [0, 1000])
+def test_an_answer_byte_by_byte_is_given_up(far_end: Start, begun: bytes, size: int) -> None:
+    """Each byte comes in time; the whole does not, whether or not a file went out before."""
+    with pytest.raises(TemporaryError, match="cannot be reached: TimeoutError"):
+        ask(far_end(begun, b"x", 0.01), 0.3, size)
 
 
 def test_what_is_no_address_is_a_matter_of_configuration() -> None:

@@ -30,7 +30,9 @@ from shutterpost.wire.text import one_line
 ANSWER_LIMIT = 1 << 20
 """The most bytes of an answer that are read, and kept when it is compressed."""
 ANSWER_TIME = 120.0
-"""Seconds for a whole exchange that uploads no file."""
+"""Seconds for a whole exchange, beside the time that a file takes to go out."""
+SLOWEST = 2048.0
+"""Bytes per second below which an uplink counts as dead."""
 STEP_TIME = 60.0
 """Seconds for connecting, and for each piece that goes or comes."""
 USER_AGENT = f"Shutterpost/{__version__} (+{REPORTS.removesuffix('/issues')})"
@@ -78,16 +80,17 @@ class Server:
         token: str = "",
         host: str = "",
         shown: str = "",
-        step: float = STEP_TIME,
+        limit: float = ANSWER_TIME,
     ) -> None:
         """What is asked there has the token, if there is one.
 
         `host` is the name in requests and certificates if `url` has an address instead, and
-        `shown` what the server is called in errors then.
+        `shown` what the server is called in errors then. An exchange may take `limit` seconds.
 
         Raises MisconfiguredError for a `url` that is none.
         """
         self.url = shown or url
+        self._limit = limit
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -100,7 +103,7 @@ class Server:
         self._name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
         try:
             self._client = httpx2.AsyncClient(
-                base_url=url, headers=headers, timeout=step, verify=tls, follow_redirects=False
+                base_url=url, headers=headers, timeout=STEP_TIME, verify=tls, follow_redirects=False
             )
         except httpx2.InvalidURL as error:
             raise MisconfiguredError(f"{self.url} is no address of a server: {error}") from None
@@ -113,16 +116,24 @@ class Server:
         await self._client.__aexit__(*error)
 
     async def ask(
-        self, method: str, path: str, also: tuple[int, ...] = (), **options: Any
+        self,
+        method: str,
+        path: str,
+        also: tuple[int, ...] = (),
+        size: int = 0,
+        **options: Any,
     ) -> Answer:
         """Ask; an answer without 2xx or one of `also` is raised as what it means.
 
-        Raises TemporaryError for a server that cannot be reached or wants to be asked
-        later, MisconfiguredError for one that takes no token, leads elsewhere or is no such
+        `size` is how many bytes of files go out.
+
+        Raises TemporaryError for a server that cannot be reached or wants to be asked later,
+        MisconfiguredError for one that takes no token, leads elsewhere or is no such
         server at all, PermanentError for the rest.
         """
         try:
-            answer = await self._exchange(method, path, options)
+            async with asyncio.timeout(self._limit + size / SLOWEST):
+                answer = await self._exchange(method, path, options)
         except (httpx2.HTTPError, TimeoutError) as error:
             why = one_line(str(error), _SAID_LIMIT) or type(error).__name__
             raise TemporaryError(f"{self.url} cannot be reached: {why}") from None
@@ -136,17 +147,15 @@ class Server:
 
     async def _exchange(self, method: str, path: str, options: dict[str, Any]) -> Answer:
         extensions = {"sni_hostname": self._name} if self._name else {}
-        limit = None if "files" in options else ANSWER_TIME  # an uplink may be slow
-        async with asyncio.timeout(limit):
-            streaming = self._client.stream(method, path, extensions=extensions, **options)
-            async with streaming as response, asyncio.timeout(ANSWER_TIME):
-                raw = bytearray()
-                async for piece in response.aiter_raw():
-                    raw += piece
-                    if len(raw) >= ANSWER_LIMIT:
-                        break
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status_code, headers, _unpacked(bytes(raw), headers))
+        streaming = self._client.stream(method, path, extensions=extensions, **options)
+        async with streaming as response, asyncio.timeout(self._limit):
+            raw = bytearray()
+            async for piece in response.aiter_raw():
+                raw += piece
+                if len(raw) >= ANSWER_LIMIT:
+                    break
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, headers, _unpacked(bytes(raw), headers))
 
     def meaning(self, answer: Answer, asked: str) -> DeliveryError:
         """The error that an answer is."""

@@ -59,6 +59,7 @@ class Account:
             answer = await self._server.ask(
                 "POST",
                 "/api/v2/media",
+                size=photo.size,
                 files={"file": (photo.name, file, photo.media_type)},
                 data={"description": alt_text} if alt_text else {},
             )
