@@ -2,7 +2,10 @@
 
 import logging
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from shutterpost.folder_threads import FolderThreads
@@ -11,6 +14,8 @@ from shutterpost.wire.http import Refused
 
 log = logging.getLogger(__name__)
 
+STEP = 4 * 1024 * 1024
+"""Bytes that an upload reserves at once: free space is asked for this often."""
 _LOOK_AGAIN = 60.0  # seconds after which the photos folder may be on another disk
 _WAIT = 1.0  # seconds that a camera waits for the photos folder to say on which disk it is
 
@@ -27,6 +32,8 @@ class Disk:
         self._photos = photos
         self._min_free = min_free
         self._warned = False
+        self._lock = threading.Lock()  # uploads are written by several threads
+        self._reserved = 0
         self._photos_threads = FolderThreads(photos, _WAIT)
         self._copies = 1
         self._look_at = 0.0
@@ -45,19 +52,63 @@ class Disk:
             except OSError:  # it hangs, or may not be looked at
                 self._copies = 1
             self._look_at = time.monotonic() + _LOOK_AGAIN
-        free = await in_thread(free_bytes, self._data)
-        if free - self._copies * length >= self._min_free:
-            self._warned = False
-            return
+        await in_thread(self._reserve, length, 0)
+
+    @contextmanager
+    def room(self) -> "Iterator[Room]":
+        """Space for one upload, reserved a little ahead of its bytes and given back in the end."""
+        room = Room(self)
+        try:
+            yield room
+        finally:
+            self.release(room.left)
+
+    def reserve(self, size: int) -> None:
+        """Have `size` bytes to write, whatever other uploads have (blocking).
+
+        Raises Refused (503) where `min_free` would not be left.
+        """
+        self._reserve(size, size)
+
+    def release(self, size: int) -> None:
+        """Need `size` reserved bytes no more: they are written by now, or never will be."""
+        with self._lock:
+            self._reserved -= size
+
+    def _reserve(self, needed: int, kept: int) -> None:
+        with self._lock:
+            free = free_bytes(self._data) - self._copies * (self._reserved + needed)
+            if free >= self._min_free:
+                self._reserved += kept
+                self._warned = False
+                return
         if not self._warned:
             self._warned = True
             log.warning(
                 "%s has only %.0f MiB left: cameras are told to try later (min_free is %.0f MiB)",
                 self._data,
-                free / 2**20,
+                max(0, free) / 2**20,
                 self._min_free / 2**20,
             )
         raise Refused(503, "the disk is nearly full, try again later")
+
+
+class Room:
+    """Space on the disk for one upload. One thread at a time uses it."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self.left = 0
+        """Bytes that are reserved and not written yet."""
+
+    def take(self, size: int) -> None:
+        """About to write `size` bytes. Raises Refused (503) where there is no room."""
+        if size > self.left:
+            step = max(STEP, size)
+            self._disk.reserve(step)
+            self.left += step
+        self.left -= size
+        self._disk.release(size)
 
 
 def free_bytes(folder: Path) -> int:

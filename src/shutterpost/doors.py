@@ -15,6 +15,7 @@ import re
 import resource
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -134,13 +135,26 @@ class CameraDoor:
             return
         self._connections.add(connection)
         connection.task = asyncio.create_task(self._serve(connection))
+        connection.task.add_done_callback(lambda _: self._done(connection))
+
+    def _done(self, connection: Connection) -> None:
+        """A connection was served, or evicted, perhaps before its task had begun."""
+        self._connections.discard(connection)
+        if connection not in self._farewells:
+            connection.close()
 
     def _make_room(self) -> bool:
-        """Evict the connection with the least progress for its age; False if there is none."""
+        """Evict the connection with the least progress for its age; False if there is none.
+
+        It is one of the address that has the most: nobody takes the place of another's camera.
+        """
         now = time.monotonic()
-        candidates = [c for c in self._connections if c.evictable]
-        if not candidates:
+        held = Counter(connection.client for connection in self._connections)
+        evictable = [c for c in self._connections if c.evictable]
+        if not evictable:
             return False
+        most = max(held[connection.client] for connection in evictable)
+        candidates = [c for c in evictable if held[c.client] == most]
         slowest = min(candidates, key=lambda connection: connection.progress(now))
         self._connections.discard(slowest)
         slowest.evict()
@@ -166,10 +180,6 @@ class CameraDoor:
                 refused = replies.error(Refused(503, "too many connections"))
                 connection.send_now(refused.encode(time.time()))
                 log.warning("%s: closed to make room for another", connection.client)
-        finally:
-            self._connections.discard(connection)
-            if connection not in self._farewells:
-                connection.close()
 
     async def _exchange(self, connection: Connection) -> "_Answered | None":
         """Read a request and have it answered; None if the client said nothing."""

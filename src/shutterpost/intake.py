@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from shutterpost.camera.email import MESSAGE_LIMIT, Message, read_message
 from shutterpost.camera.files import media_type, safe_name
+from shutterpost.disk import Room
 from shutterpost.spool.files import Files, Incoming, Kept
 from shutterpost.wire.http import Refused
 from shutterpost.wire.multipart import Data, Event, Multipart, Part, PartEnd
@@ -29,11 +30,17 @@ class EmailIntake:
     """Takes one e-mail's body. Call `finish` after its last byte, or `discard`."""
 
     def __init__(
-        self, boundary: bytes, files: Files, max_upload: int, accept: Callable[[Message], None]
+        self,
+        boundary: bytes,
+        files: Files,
+        room: Room,
+        max_upload: int,
+        accept: Callable[[Message], None],
     ) -> None:
         """`accept` is given the message as soon as it is read, and may raise Refused."""
         self._multipart = Multipart(boundary)
         self._files = files
+        self._room = room
         self._max_upload = max_upload
         self._accept = accept
         self._message: Message | None = None
@@ -86,6 +93,9 @@ class EmailIntake:
         if name == "message" and self._message is None:
             self._message_data = bytearray()
         elif name == "binary" or (file_name and name != "message"):
+            if self._message is None:
+                # Nobody has said yet whose it is: a stranger may not fill the disk.
+                raise Refused(400, "a photo came before the e-mail's message")
             if len(self._arrived) == PHOTO_LIMIT:
                 raise Refused(413, f"over {PHOTO_LIMIT} files in one e-mail")
             self.name = safe = safe_name(file_name)
@@ -96,6 +106,7 @@ class EmailIntake:
         if self._into is not None:
             if self._into.size + len(data) > self._max_upload:
                 raise Refused(413, f"a file is over the limit of {self._max_upload} bytes")
+            self._room.take(len(data))
             self._into.write(data)
             self.size += len(data)
         elif self._message_data is not None:

@@ -4,7 +4,11 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
+
+LINES_A_SECOND = 500
+"""The most lines of the log in a second: a flood of requests does not fill the disk."""
 
 FORMATS = ("text", "json")
 
@@ -13,12 +17,34 @@ def start(style: str) -> None:
     """Log to stderr in one of `FORMATS`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if style == "json" else _Text())
+    handler.addFilter(RateLimit())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     # What no line of ours shows need not be looked up for every request (Logging HOWTO).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     for chatty in ("httpx2", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class RateLimit(logging.Filter):
+    """Lets through `LINES_A_SECOND`, and then says how many lines were left out."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._second = 0
+        self._lines = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this line is written."""
+        second = int(self._clock())
+        if second != self._second:
+            left_out, self._second, self._lines = self._lines - LINES_A_SECOND, second, 0
+            if left_out > 0:
+                record.msg = f"({left_out} lines were left out) {record.getMessage()}"
+                record.args = ()
+        self._lines += 1
+        return self._lines <= LINES_A_SECOND
 
 
 class Steps(logging.LoggerAdapter[logging.Logger]):

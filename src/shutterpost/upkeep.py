@@ -11,6 +11,7 @@ from shutterpost.spool import Spool
 from shutterpost.spool import upkeep as statements
 from shutterpost.spool.pauses import Pause
 from shutterpost.spool.seen import write_seen
+from shutterpost.wire.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,9 @@ BETWEEN_PICTURES = 86400.0
 """Seconds between two looks at the page's pictures."""
 BETWEEN_NOTICES = 3600.0
 """Seconds between two notices at least."""
+
+
+_LISTED = 100  # failures in one notice
 
 
 class Upkeep:
@@ -106,7 +110,11 @@ def notice(failed: list[tuple[int, str, str]], paused: list[Pause]) -> str:
         lines += [f"    {pause.why}", "Correct the configuration and restart Shutterpost.", ""]
     if failed:
         lines += ["These deliveries failed and are not tried again by themselves:", ""]
-        lines += [f"{id:6}  {action}: {error}" for id, action, error in failed]
+        lines += [
+            f"{id:6}  {action}: {one_line(error, 300)}" for id, action, error in failed[:_LISTED]
+        ]
+        if len(failed) > _LISTED:
+            lines += [f"        and {len(failed) - _LISTED} more: see `shutterpost queue`"]
         lines += ["", "Their photos are kept. `shutterpost queue retry ID` tries one again,"]
         lines += ["`shutterpost queue drop ID` gives it up."]
     return "\n".join(lines) + "\n"

@@ -18,6 +18,8 @@ from shutterpost.wire.text import decoded as text_of
 
 MESSAGE_LIMIT = 256 * 1024
 """The most bytes of XML that are read."""
+TEXT_LIMIT = 20_000
+"""The most characters of a text; what is typed on a camera has a few hundred."""
 _ACCOUNT_LIMIT = 254
 _RESOURCE_LIMIT = 800  # so that the reply that names it fits one segment
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -91,6 +93,8 @@ def read_announcement(data: bytes, quirks: set[str]) -> Announcement:
     if not name or len(resource_name(name)) > _RESOURCE_LIMIT or _CONTROL.search(name):
         raise Refused(400, "the announcement has no usable file name")
     text = xml.text(xml.first(root, "Content")).strip() or _title(root)
+    if len(text) > TEXT_LIMIT:
+        raise Refused(413, f"the announcement's text is over {TEXT_LIMIT} characters")
     album = xml.first(root, "Album")
     camera = "" if album is None else album.get("Name", "")
     return Announcement(session, name, text, _CONTROL.sub(" ", camera).strip()[:60])

@@ -33,20 +33,23 @@ class EmailDialogue:
         if (exchange.request.length or 0) > limit:
             raise Refused(413, f"the e-mail is over the limit of {limit} bytes")
         await self._house.admit(exchange)
-        intake = EmailIntake(
-            boundary(exchange.request.value("Content-Type")),
-            self._house.spool.files,
-            self._house.config.server.max_upload,
-            lambda message: self._accept(message, exchange.client),
-        )
-        try:
-            with self._house.on_the_wire(exchange) as upload:
-                async for size in exchange.body.pour(intake.feed):
-                    upload.arrived(size, intake.name)
-                await to_the_end(self._ship(intake, exchange, begun))
-        finally:
-            exchange.body.quirks |= intake.quirks
-            await in_thread(intake.discard)
+        delimiter = boundary(exchange.request.value("Content-Type"))
+        with self._house.disk.room() as room:
+            intake = EmailIntake(
+                delimiter,
+                self._house.spool.files,
+                room,
+                self._house.config.server.max_upload,
+                lambda message: self._accept(message, exchange.client),
+            )
+            try:
+                with self._house.on_the_wire(exchange) as upload:
+                    async for size in exchange.body.pour(intake.feed):
+                        upload.arrived(size, intake.name)
+                    await to_the_end(self._ship(intake, exchange, begun))
+            finally:
+                exchange.body.quirks |= intake.quirks
+                await in_thread(intake.discard)
         seconds = self._house.clock() - begun
         self._house.after_reply(self._house.metrics.uploaded, "email", intake.size, seconds)
         return replies.success()

@@ -54,6 +54,7 @@ class SocialDialogue:
         """`POST /<site>/photo` or `/video`: a file is about to be put."""
         [site] = exchange.groups
         data = await exchange.read(sns.MESSAGE_LIMIT)
+        await self._house.disk.require(len(data))
         told = sns.read_announcement(data, exchange.body.quirks)
         delivery = self._house.routes.site(site)
         if delivery.action == "email":
@@ -87,9 +88,14 @@ class SocialDialogue:
         def write(piece: bytes) -> None:
             if incoming.size + len(piece) > limit:
                 raise Refused(413, f"the file is over the limit of {limit} bytes")
+            room.take(len(piece))
             incoming.write(piece)
 
-        with self._house.spool.sending(session.key), self._house.on_the_wire(exchange) as upload:
+        with (
+            self._house.disk.room() as room,
+            self._house.spool.sending(session.key),
+            self._house.on_the_wire(exchange) as upload,
+        ):
             try:
                 async for size in exchange.body.pour(write):
                     upload.arrived(size, safe_name(expected.name))

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, literal_column, select
 
 from shutterpost.spool.schema import hotspots
+
+LIMIT = 2000
+"""The most (client, host) pairs that are kept; the one learned first is forgotten."""
 
 
 def learned(connection: Connection) -> list[tuple[str, str, str]]:
@@ -18,6 +21,9 @@ def learn(connection: Connection, client: str, answers: Sequence[tuple[str, str]
     for host, answer in answers:
         forget(connection, client, host)
         connection.execute(insert(hotspots).values(client=client, host=host, answer=answer))
+    rowid: ColumnElement[int] = literal_column("rowid")
+    oldest = select(rowid).select_from(hotspots).order_by(rowid.desc()).offset(LIMIT)
+    connection.execute(delete(hotspots).where(rowid.in_(oldest)))
 
 
 def forget(connection: Connection, client: str, host: str) -> None:

@@ -36,6 +36,10 @@ SESSION_LIFETIME = 30 * 86400.0
 """Seconds a session lives without being used. The reference's live for ever (proven)."""
 GOES_ON = 600.0
 """Seconds after its quiet time in which an incomplete share still goes on."""
+SESSION_LIMIT = 10_000
+"""The most sessions; the one that was not used for longest is forgotten."""
+ANNOUNCEMENT_LIMIT = 10_000
+"""The most announcements; the oldest is forgotten. With their texts some 200 MB at worst."""
 
 
 class SessionExpired(Exception):
@@ -90,6 +94,9 @@ def log_in(connection: Connection, account: str, site: str, client: str, now: fl
     expired = select(sessions.c.key).where(sessions.c.used <= now - SESSION_LIFETIME)
     connection.execute(delete(announcements).where(announcements.c.session.in_(expired)))
     connection.execute(delete(sessions).where(sessions.c.used <= now - SESSION_LIFETIME))
+    oldest = select(sessions.c.key).order_by(sessions.c.used.desc()).offset(SESSION_LIMIT - 1)
+    connection.execute(delete(announcements).where(announcements.c.session.in_(oldest)))
+    connection.execute(delete(sessions).where(sessions.c.key.in_(oldest)))
     key = secrets.token_hex(16)
     row = {"key": key, "account": account, "site": site, "client": client}
     connection.execute(insert(sessions).values(**row, created=now, used=now))
@@ -121,7 +128,10 @@ def announce(
             )
     row = {"session": key, "site": file.site, "name": file.name}
     row |= {"camera": file.camera, "text": file.text}
-    connection.execute(insert(announcements).values(**row, created=now))
+    added = connection.execute(insert(announcements).values(**row, created=now))
+    assert added.inserted_primary_key is not None
+    forgotten = int(added.inserted_primary_key[0]) - ANNOUNCEMENT_LIMIT
+    connection.execute(delete(announcements).where(announcements.c.id <= forgotten))
     prolong(connection, key, now, now + quiet)
 
 

@@ -22,14 +22,13 @@ class EventViews:
 
     async def events(self, request: Request) -> Response:
         """Events from now on."""
-        listening = self._live.listen()
-        try:
-            queue = listening.__enter__()
-        except OverflowError:
+        if self._live.is_full:
             return PlainTextResponse("too many pages are open\n", 503)
 
         async def stream() -> AsyncIterator[str]:
-            try:
+            # Listening begins here: a response whose client is gone before its first byte
+            # never runs this, and so leaves no listener behind.
+            with self._live.listen() as queue:
                 yield "retry: 3000\n\n"
                 while not self._stopping.is_set():
                     try:
@@ -38,7 +37,5 @@ class EventViews:
                         yield ": still here\n\n"
                         continue
                     yield f"event: {event.kind}\ndata: {json.dumps(event.data)}\n\n"
-            finally:
-                listening.__exit__(None, None, None)
 
         return StreamingResponse(stream(), media_type="text/event-stream")

@@ -1,0 +1,339 @@
+"""Nothing that a stranger sends grows without bound, and nobody takes another's place."""
+
+import asyncio
+import logging
+import os
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+from starlette.testclient import TestClient
+
+from shutterpost.camera import sns
+from shutterpost.disk import STEP, Disk
+from shutterpost.limits import Hourly, Tries
+from shutterpost.live import LISTENER_LIMIT, Live
+from shutterpost.logs import LINES_A_SECOND, RateLimit
+from shutterpost.model import AltText
+from shutterpost.spool import Spool, hotspots, schema, sharing
+from shutterpost.spool.sharing import Announced, SessionExpired
+from shutterpost.upkeep import notice
+from shutterpost.wire.http import Refused
+from tests.conftest import Server, StartServer
+from tests.support import BOUNDARY, PHOTO, email_body, email_request, eventually, recording
+from tests.web.opened import opened
+
+
+def spool_in(folder: Path) -> Spool:
+    spool = Spool(folder / "data")
+    spool.open()
+    return spool
+
+
+def count(spool: Spool, table: str) -> int:
+    with closing(sqlite3.connect(spool.database.path)) as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def test_sessions_and_announcements_have_a_bound(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path)
+    write = spool.database.write_now
+    session = {"account": "me", "site": "facebook", "client": "10.0.0.1", "created": 1.0}
+    rows = [
+        {**session, "key": f"{number:032}", "used": 1000.0 + number}
+        for number in range(sharing.SESSION_LIMIT)
+    ]
+    write(lambda c: c.execute(insert(schema.sessions), rows))
+    waiting = {"site": "facebook", "name": "A.JPG", "camera": "", "text": "", "created": 1.0}
+    announced = [
+        {**waiting, "session": f"{number:032}"} for number in range(sharing.ANNOUNCEMENT_LIMIT)
+    ]
+    write(lambda c: c.execute(insert(schema.announcements), announced))
+
+    key = write(lambda c: sharing.log_in(c, "me", "facebook", "10.0.0.1", 20_000.0))
+    assert count(spool, "sessions") == sharing.SESSION_LIMIT
+    assert count(spool, "announcements") == sharing.ANNOUNCEMENT_LIMIT - 1  # the oldest session's
+    with pytest.raises(SessionExpired):
+        spool.database.read_now(lambda c: sharing.announced(c, f"{0:032}", 20_000.0))
+    file = Announced(None, "facebook", "B.JPG", "NX300", "text", None)
+    for _ in range(3):
+        write(lambda c: sharing.announce(c, key, file, "B.JPG", AltText.OPTIONAL, 20_000.0, 60.0))
+    assert count(spool, "announcements") == sharing.ANNOUNCEMENT_LIMIT
+    _, mine = spool.database.read_now(lambda c: sharing.announced(c, key, 20_000.0))
+    assert [one.name for one in mine] == ["B.JPG"] * 3
+    spool.close()
+
+
+def test_what_hotspot_checks_taught_has_a_bound(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path)
+    rows = [
+        {"client": f"c{number}", "host": "www.msn.com", "answer": "cookie"}
+        for number in range(hotspots.LIMIT)
+    ]
+    spool.database.write_now(lambda c: c.execute(insert(schema.hotspots), rows))
+    spool.database.write_now(lambda c: hotspots.learn(c, "new", [("www.msn.com", "cookie")]))
+    known = [client for client, _, _ in spool.database.read_now(hotspots.learned)]
+    assert len(known) == hotspots.LIMIT
+    assert "c0" not in known
+    assert "new" in known
+    spool.close()
+
+
+def test_an_announcements_text_has_a_bound() -> None:
+    def announcement(text: str) -> bytes:
+        return (
+            f'<Request SessionKey="k"><File Name="A"/><Content>{text}</Content></Request>'.encode()
+        )
+
+    assert sns.read_announcement(announcement("x" * sns.TEXT_LIMIT), set()).text
+    with pytest.raises(Refused) as refused:
+        sns.read_announcement(announcement("x" * (sns.TEXT_LIMIT + 1)), set())
+    assert refused.value.status == 413
+
+
+def test_announcements_are_refused_below_min_free(start_server: StartServer) -> None:
+    server = start_server('[storage]\nmin_free = "9 TB"\n')
+    announcement = recording("sns-photo").replace(b"SESSIONKEY", b"0" * 32)
+    assert server.ask(announcement).status == 503
+
+
+def test_a_notice_has_a_bound() -> None:
+    text = notice([(number, "email", "x" * 100_000) for number in range(5000)], [])
+    assert len(text) < 40_000
+    assert "4900 more" in text
+
+
+def test_a_flood_of_log_lines_is_cut_and_said() -> None:
+    now = [100.0]
+    limit = RateLimit(lambda: now[0])
+
+    def passes() -> tuple[bool, str]:
+        record = logging.LogRecord("x", logging.INFO, "", 0, "a line of %s", ("text",), None)
+        return limit.filter(record), record.getMessage()
+
+    written = [passes()[0] for _ in range(10 * LINES_A_SECOND)]
+    assert sum(written) == LINES_A_SECOND
+    now[0] += 1.0
+    left_out = 9 * LINES_A_SECOND
+    assert passes() == (True, f"({left_out} lines were left out) a line of text")
+    assert passes() == (True, "a line of text")
+
+
+@pytest.mark.parametrize("round", range(5))
+def test_limits_hold_for_many_threads(round: int) -> None:
+    hourly, tries = Hourly(50), Tries(limit=50)
+    start = threading.Barrier(16)
+
+    def take(_: int) -> int:
+        start.wait()
+        for _ in range(50):
+            tries.failed("10.0.0.1", 1.0)
+            tries.is_shut_out("10.0.0.1", 1.0)
+        return sum(hourly.take("10.0.0.1", 1, 1.0) for _ in range(50))
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(take, range(16))) == 50
+    assert tries.is_shut_out("10.0.0.1", 2.0)
+
+
+def test_free_space_is_reserved_by_all_uploads_together(tmp_path: Path) -> None:
+    free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
+    disk = Disk(tmp_path, tmp_path, min_free=free - 10 * STEP)
+    with ExitStack() as stack:
+        rooms = [stack.enter_context(disk.room()) for _ in range(20)]
+        taken = 0
+        with pytest.raises(Refused) as refused:
+            for room in rooms:
+                room.take(1000)
+                taken += 1
+        assert refused.value.status == 503
+        assert 5 <= taken <= 10  # other programs write to this disk as well
+    with disk.room() as room:  # all was given back
+        room.take(1000)
+
+
+def slow_strangers(server: Server, body: bytes, many: int) -> list[socket.socket]:
+    """Uploads of which the first bytes are sent, and no more."""
+    socks = []
+    head = (
+        b"POST /social/columbus/email HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+        b"Content-Type: multipart/form-data; boundary=" + BOUNDARY + b"\r\n\r\n"
+    )
+    for _ in range(many):
+        sock = socket.create_connection(("127.0.0.1", server.port), 20)
+        sock.sendall(head + b"%x\r\n" % len(body) + body + b"\r\n")
+        socks.append(sock)
+    return socks
+
+
+def test_a_stranger_holds_nothing_on_the_disk(server: Server) -> None:
+    """The photo before the message, so that nobody knows yet whose it is."""
+    photo = (
+        b"--" + BOUNDARY + b'\r\ncontent-disposition: form-data; name="binary"; fileName="A.JPG"'
+        b"\r\n\r\n" + bytes(100_000)
+    )
+    empty = b"".join(
+        b"\r\n--" + BOUNDARY + b'\r\ncontent-disposition: form-data; name="binary"; '
+        b'fileName="%d.JPG"\r\n\r\n' % number
+        for number in range(990)
+    )
+    descriptors = Path(f"/proc/{server.process.pid}/fd")
+    before = len(list(descriptors.iterdir()))
+    for body in (photo, empty.lstrip()):
+        socks = slow_strangers(server, body, 3)
+        for sock in socks:
+            assert b" 400 " in sock.recv(100)
+            sock.close()
+        assert server.spooled() == []
+    eventually(lambda: len(list(descriptors.iterdir())) <= before + 3)
+    assert server.ask(email_request(email_body(("A.JPG", PHOTO)))).status == 200
+
+
+def test_min_free_is_asked_again_as_bytes_come(start_server: StartServer, tmp_path: Path) -> None:
+    """A known sender whose upload says no length, on a disk with room for one step."""
+    status = os.statvfs(tmp_path)
+    free = status.f_bavail * status.f_frsize
+    server = start_server(f'[storage]\nmin_free = "{(free - 6 * STEP) // 1024} KiB"\n')
+    body = email_body(("A.MP4", b""), end=b"")
+    [sock] = slow_strangers(server, body, 1)
+    answer = b""
+    sock.settimeout(0.05)
+    for _ in range(200):
+        try:
+            sock.sendall(b"%x\r\n" % 1_000_000 + bytes(1_000_000) + b"\r\n")
+            answer += sock.recv(1000)
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            break
+        if answer:
+            break
+    assert b" 503 " in answer
+    sock.close()
+    eventually(lambda: server.spooled() == [])
+
+
+def test_one_address_does_not_take_the_place_of_anothers_camera(
+    open_door_of: "OpenDoor",
+) -> None:
+    door = open_door_of(limit=20)
+    crowd = [door.connect("127.0.0.1") for _ in range(17)]
+    camera = door.connect("127.0.0.2")
+    camera.sendall(b"GET / HT")
+    for _ in range(30):
+        crowd.append(door.connect("127.0.0.1"))
+    eventually(lambda: len(door.clients()) <= 20)
+    camera.sendall(b"TP/1.1\r\nHost: x\r\n\r\n")
+    assert b"200 OK" in camera.recv(100)
+    for sock in (*crowd, camera):
+        sock.close()
+
+
+class OpenDoor:
+    """A camera door in a thread, with few places."""
+
+    def __init__(self, limit: int) -> None:
+        from shutterpost.config.values import PRIVATE, Address
+        from shutterpost.connection import Body
+        from shutterpost.doors import CameraDoor
+        from shutterpost.wire.http import Request
+        from shutterpost.wire.reply import Reply
+
+        async def answer(request: Request, body: Body, client: str) -> Reply:
+            return Reply(200)
+
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        self.door = CameraDoor(answer, lambda client, quirks: None, PRIVATE, 20.0, limit=limit)
+
+        async def start() -> int:
+            return self.door.open(Address("127.0.0.1", 0)).port
+
+        self.port = asyncio.run_coroutine_threadsafe(start(), self.loop).result(20)
+
+    def __call__(self, limit: int) -> "OpenDoor":
+        return self
+
+    def connect(self, source: str) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), 20, (source, 0))
+
+    def clients(self) -> list[str]:
+        return [connection.client for connection in list(self.door._connections)]
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.door.close(0.1), self.loop).result(20)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+@pytest.fixture
+def open_door_of() -> Iterator["OpenDoor"]:
+    door = OpenDoor(20)
+    yield door
+    door.close()
+
+
+def test_clients_that_never_read_do_not_shut_the_page(server: Server) -> None:
+    """A hundred that ask for much and read nothing, from one address and from several."""
+    request = b"GET /static/style.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 400
+    held = []
+    for number in range(110):
+        try:
+            source = (f"127.0.1.{number % 3 + 1}", 0)
+            sock = socket.create_connection(("127.0.0.1", server.page), 20, source)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            sock.setblocking(False)
+            sock.send(request)
+        except OSError:
+            continue
+        held.append(sock)
+    with socket.create_connection(("127.0.0.1", server.page), 20) as visitor:
+        visitor.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert b" 200 " in visitor.recv(1000)
+    for sock in held:
+        sock.close()
+
+
+def test_event_sources_that_leave_at_once_leave_no_listener() -> None:
+    live = Live()
+    for _ in range(3 * LISTENER_LIMIT):
+        with live.listen():
+            pass
+    assert not live.is_full
+
+
+def test_event_streams_that_never_began_hold_no_place(tmp_path: Path) -> None:
+    """The response is made, and its client is gone before the first byte."""
+
+    async def cancelled(client: TestClient) -> None:
+        async def receive() -> dict[str, object]:
+            return {"type": "http.disconnect"}
+
+        async def send(message: object) -> None:
+            raise OSError("the client is gone")
+
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        scope = {
+            **{"type": "http", "http_version": "1.1", "method": "GET", "path": "/events"},
+            **{"raw_path": b"/events", "query_string": b"", "scheme": "http", "root_path": ""},
+            "headers": [(b"host", b"127.0.0.1:8081"), (b"cookie", cookies.encode())],
+            **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8081)},
+        }
+        for _ in range(LISTENER_LIMIT + 10):
+            try:
+                await asyncio.wait_for(client.app(scope, receive, send), 5)
+            except (OSError, ExceptionGroup):
+                continue
+
+    with opened(tmp_path) as page:
+        asyncio.run(cancelled(page.owner()))
+        assert not page.house.live.is_full
+        assert len(page.house.live._listeners) == 0
