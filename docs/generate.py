@@ -13,7 +13,7 @@ from shutterpost.cli import parser
 from shutterpost.commands.options import DATA_VARIABLE
 from shutterpost.config.load import CONFIG_VARIABLES
 from shutterpost.config.reader import secret_variable
-from shutterpost.config.settings import Account, Config, Setting
+from shutterpost.config.settings import Account, Config, Setting, written_fields
 from shutterpost.config.template import SECTIONS
 from shutterpost.config.values import Secret
 from shutterpost.quirks import QUIRKS
@@ -96,7 +96,7 @@ def settings() -> str:
     lines += ["| | default | |", "| --- | --- | --- |", _setting("senders", senders)]
     for name, cls, about in SECTIONS:
         lines += ["", f"## [{name}]", "", about, "", "| | default | |", "| --- | --- | --- |"]
-        for spec in dataclasses.fields(cls):
+        for spec in written_fields(cls):
             setting: Setting = spec.metadata["setting"]
             lines.append(_setting(setting.key or spec.name, setting))
     account: Setting = dataclasses.fields(Account)[0].metadata["setting"]
@@ -123,9 +123,9 @@ def settings() -> str:
 def _secrets() -> list[tuple[str, ...]]:
     """The path of every setting that is a secret."""
     return [
-        (name, spec.metadata["setting"].key or spec.name)
+        (*name.split("."), spec.metadata["setting"].key or spec.name)
         for name, cls, _ in SECTIONS
-        for spec in dataclasses.fields(cls)
+        for spec in written_fields(cls)
         if isinstance(spec.default, Secret)
     ]
 

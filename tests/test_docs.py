@@ -72,10 +72,18 @@ def test_every_secret_of_the_configuration_has_its_variable_in_the_docs(tmp_path
         )
     )
     assert "SHUTTERPOST_EMAIL_PASSWORD" in listed
-    config = load(None, {variable: f"from {variable}" for variable in listed})
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[email]\nusername = "me"\n[email.oauth]\n'
+        'client_id = "me"\ntoken_url = "https://example.org"\n'
+    )
+    config = load(file, {variable: f"from {variable}" for variable in listed})
     found = {
         setting.reveal()
-        for section in (config.storage, config.email, config.web, config.mastodon[""])
+        for section in (
+            *(config.storage, config.email, config.email.oauth, config.web),
+            config.mastodon[""],
+        )
         for setting in (getattr(section, spec.name) for spec in dataclasses.fields(section))
         if isinstance(setting, Secret)
     }

@@ -190,7 +190,7 @@ def test_wrong_shapes_are_told(tmp_path: Path) -> None:
         'config.toml:2: accounts."a@b.c": must be { password = "..." }'
     ]
     assert errors(tmp_path, '[email]\nhost = "a"\nusername = "me"') == [
-        "config.toml:3: email.username: needs a password, or a password_file"
+        "config.toml:3: email.username: needs a password or a password_file, or [email.oauth]"
     ]
     assert errors(tmp_path, "[server]\nallow = []")[0].startswith("config.toml:2: server.allow")
     assert errors(tmp_path, '[actions]\nfacebook = "drop"\nFacebook = "drop"') == [

@@ -28,6 +28,7 @@ from shutterpost.actions.smtp import (
     Session,
     TooLargeError,
     UnansweredError,
+    access_tokens,
 )
 from shutterpost.config.settings import Email as Settings
 from shutterpost.model import Delivery, Photo
@@ -55,6 +56,7 @@ class Email:
     def __init__(self, settings: Settings, patience: Patience = PATIENCE) -> None:
         self._settings = settings
         self._patience = patience
+        self._tokens = access_tokens(settings)
         self._takes_utf8 = True  # as far as is known
 
     def unmailable(self, recipient: str) -> str:
@@ -70,7 +72,9 @@ class Email:
     async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
         """Send what has not been sent; photos too large for any mail are for `store`."""
         sender = self._sender(delivery)
-        session = await asyncio.to_thread(Session, self._settings, sender, self._patience)
+        session = await asyncio.to_thread(
+            Session, self._settings, sender, self._patience, self._tokens
+        )
         self._takes_utf8 = session.takes_utf8
         try:
             progress: dict[str, Any] = dict(delivery.progress)

@@ -1,7 +1,7 @@
 """Mails of Shutterpost's own: notices, and the test that the page sends."""
 
 from shutterpost.actions import PermanentError
-from shutterpost.actions.smtp import Session
+from shutterpost.actions.smtp import Session, access_tokens
 from shutterpost.config.settings import Email as Settings
 from shutterpost.wire.addresses import UnmailableAddress, mailable
 from shutterpost.wire.mail import Head, Mail
@@ -25,7 +25,7 @@ def send(settings: Settings, to: str, subject: str, text: str, now: float) -> No
         text=text,
     )
     mail = Mail(head, [])
-    session = Session(settings, sender)
+    session = Session(settings, sender, tokens=access_tokens(settings))
     try:
         for reply in session.begin(sender, [to], mail, []).values():
             raise PermanentError(f"{to} is refused: {reply}")

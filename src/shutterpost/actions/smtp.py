@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shutterpost.actions import MisconfiguredError, PermanentError, TemporaryError
 from shutterpost.actions.smtp_client import Client, Closed, TlsClient
@@ -19,6 +20,9 @@ from shutterpost.config.settings import Email
 from shutterpost.wire.addresses import UnmailableAddress, mailable
 from shutterpost.wire.mail import Mail
 from shutterpost.wire.smtp import Reply
+
+if TYPE_CHECKING:
+    from shutterpost.actions.oauth import AccessTokens
 
 _QUIT_TIMEOUT = 5.0
 
@@ -56,8 +60,16 @@ class _State(enum.Enum):
 class Session:
     """A logged-in connection to the smarthost. Blocking; use it in a thread."""
 
-    def __init__(self, settings: Email, sender: str, patience: Patience = PATIENCE) -> None:
+    def __init__(
+        self,
+        settings: Email,
+        sender: str,
+        patience: Patience = PATIENCE,
+        tokens: "AccessTokens | None" = None,
+    ) -> None:
         """Connect and log in. Where no other name is known, `sender`'s domain is ours.
+
+        With `tokens` the login is by one of them and not by the password.
 
         Raises TemporaryError for a server that cannot be reached, MisconfiguredError for
         one that does not take the credentials or has no valid certificate.
@@ -67,7 +79,7 @@ class Session:
         self._patience = patience
         self._state = _State.READY
         try:
-            self._smtp = _connect(settings, sender, patience.step)
+            self._smtp = _connect(settings, sender, patience.step, tokens)
         except smtplib.SMTPNotSupportedError as error:
             raise MisconfiguredError(f"{self._where}: {error}") from None
         except ssl.SSLCertVerificationError as error:
@@ -241,7 +253,17 @@ class Session:
         return self._error(error.reply, what, TemporaryError)
 
 
-def _connect(settings: Email, sender: str, timeout: float) -> Client:
+def access_tokens(settings: Email) -> "AccessTokens | None":
+    """What a session logs in by, if the settings have no password."""
+    if not settings.oauth.refresh_token:
+        return None
+    from shutterpost.actions.oauth import AccessTokens
+
+    return AccessTokens(settings.oauth)
+
+
+def _connect(settings: Email, sender: str, timeout: float, tokens: "AccessTokens | None") -> Client:
+    token = tokens.current() if tokens else ""  # it may take a while, and servers do not wait
     where = (settings.host, settings.port, _helo(settings, sender))
     if settings.security == "tls":
         smtp: Client = TlsClient(*where, timeout=timeout, context=_tls(settings))
@@ -251,12 +273,28 @@ def _connect(settings: Email, sender: str, timeout: float) -> Client:
         if settings.security == "starttls":
             smtp.starttls(context=_tls(settings))
         smtp.ehlo_or_helo_if_needed()
-        if settings.username:
+        if tokens:
+            _log_in(smtp, settings.username, token)
+        elif settings.username:
             smtp.login(settings.username, settings.password.reveal())
+    except smtplib.SMTPAuthenticationError:
+        if tokens:
+            tokens.forget()
+        smtp.close()
+        raise
     except BaseException:
         smtp.close()
         raise
     return smtp
+
+
+def _log_in(smtp: Client, username: str, token: str) -> None:
+    """XOAUTH2, as Google and Microsoft document it."""
+    if "XOAUTH2" not in smtp.esmtp_features.get("auth", "").upper().split():
+        raise smtplib.SMTPNotSupportedError("the server offers no login by oauth (XOAUTH2)")
+    words = f"user={username}\x01auth=Bearer {token}\x01\x01"
+    # A refusal is a challenge first (334, base64 of JSON): the answer is empty, then comes 535.
+    smtp.auth("XOAUTH2", lambda challenge=None: words if challenge is None else "")
 
 
 def _helo(settings: Email, sender: str) -> str:

@@ -41,11 +41,13 @@ def _mail(config: Config, offline: bool) -> Iterator[Result]:
     if offline:
         yield Result(OK, "mail", f"{where}, not tried (--offline)")
         return
-    from shutterpost.actions.smtp import Session
+    from shutterpost.actions.smtp import Session, access_tokens
 
     senders = (email.from_, email.username, *config.senders, "me@shutterpost.invalid")
     try:
-        session = Session(email, next(name for name in senders if "@" in name))
+        session = Session(
+            email, next(name for name in senders if "@" in name), tokens=access_tokens(email)
+        )
     except DeliveryError as error:
         yield Result(FAIL, "mail", f"{error}: correct [email] in the configuration")
         return

@@ -7,7 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from shutterpost.config.placeholders import unknown
-from shutterpost.config.settings import ActionName, Config, Mastodon, Shell, Storage
+from shutterpost.config.problems import Path as KeyPath
+from shutterpost.config.settings import ActionName, Config, Email, Mastodon, Shell, Storage
 from shutterpost.folder_threads import FolderThreads
 
 INSTANCED = ("mastodon", "shell")
@@ -81,6 +82,26 @@ def is_home(url: str) -> bool:
         return "." not in host or host.endswith(HOME_NAMES)
 
 
+def misfits(email: Email) -> list[tuple[KeyPath, str]]:
+    """What is wrong with the login at the smarthost, each with the key that it is about."""
+    oauth, found = email.oauth, list[tuple[KeyPath, str]]()
+    names = ("client_id", "token_url", "refresh_token")
+    missing = [name for name in names if not getattr(oauth, name)]
+    begun = len(missing) < len(names) or bool(oauth.client_secret)
+    if begun and missing:
+        needs = f"needs {' and '.join(missing)}: `shutterpost login email` shows what to write"
+        found.append((("email", "oauth"), needs))
+    if begun and not email.username:
+        found.append((("email", "oauth"), "needs username in [email]: the mailbox"))
+    if oauth.token_url and not is_safe(oauth.token_url):
+        why = "must be https, or the token could be read on its way"
+        found.append((("email", "oauth", "token_url"), why))
+    if email.username and not email.password and not begun:
+        why = "needs a password or a password_file, or [email.oauth]"
+        found.append((("email", "username"), why))
+    return found
+
+
 def unusable(config: Config, key: str, action: ActionName) -> str:
     """Why an action cannot work as configured, or nothing."""
     section = getattr(config, action.name) if action.name in INSTANCED else {"": None}
@@ -118,7 +139,8 @@ def warnings(config: Config) -> list[str]:
     if config.notify.email and not config.email.host:
         found.append("[notify] email needs an SMTP server: set [email] host")
     email = config.email
-    if email.security == "none" and email.password and email.host not in ("localhost", "127.0.0.1"):
+    login = email.password or email.oauth.refresh_token
+    if email.security == "none" and login and email.host not in ("localhost", "127.0.0.1"):
         found.append('[email] security is "none": the SMTP password travels unencrypted')
     mailed = [key for key, action in config.actions.items() if action.name == "email"]
     if mailed and not email.host:

@@ -53,7 +53,7 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
     if problems.found:
         raise ConfigError(problems.messages(file, text))
     return dataclasses.replace(
-        config,
+        _keeping_tokens(config),
         source=path,
         folder=base,
         reference_dialect=dialect,
@@ -101,7 +101,14 @@ def with_options(
         problems.append(f'--web: {error}, or "off"')
     if problems:
         raise ConfigError(problems)
-    return dataclasses.replace(config, storage=storage, server=server, web=page)
+    config = dataclasses.replace(config, storage=storage, server=server, web=page)
+    return _keeping_tokens(config)
+
+
+def _keeping_tokens(config: Config) -> Config:
+    """The configuration with the place of newer tokens, which is in the data folder."""
+    oauth = dataclasses.replace(config.email.oauth, kept=config.storage.data / "email-oauth.secret")
+    return dataclasses.replace(config, email=dataclasses.replace(config.email, oauth=oauth))
 
 
 def _text_of(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from shutterpost.camera.sites import SITES
 from shutterpost.config import values
-from shutterpost.config.fitting import INSTANCED, is_home, is_safe, overlap, unusable
+from shutterpost.config.fitting import INSTANCED, is_home, is_safe, misfits, overlap, unusable
 from shutterpost.config.problems import Path as KeyPath
 from shutterpost.config.problems import Problems
 from shutterpost.config.settings import (
@@ -19,11 +19,13 @@ from shutterpost.config.settings import (
     Email,
     Mastodon,
     Notify,
+    OAuth,
     Server,
     Setting,
     Shell,
     Storage,
     Web,
+    written_fields,
 )
 from shutterpost.config.values import Secret
 
@@ -40,6 +42,7 @@ def secret_variable(path: KeyPath) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in place)
 
 
+_BELOW: dict[KeyPath, set[str]] = {("email",): {"oauth"}}  # sections in a section
 _SECTIONS = {
     "server": Server,
     "storage": Storage,
@@ -82,7 +85,7 @@ class Reader:
             for account, value in self._tables(tables["accounts"], "accounts")
         }
         found["storage"] = self._placed(found["storage"], "photos" in tables["storage"])
-        found["email"] = self._with_certificate(found["email"])
+        found["email"] = self._email(found["email"], tables["email"])
         found["mastodon"] = self._mastodon(tables["mastodon"], found["storage"].data)
         found["actions"] = self._actions(tables["actions"])
         if "senders" in table:
@@ -111,7 +114,7 @@ class Reader:
         """One section's settings; unknown keys and unreadable values become problems."""
         found: Table = {}
         keys = set()
-        for spec in dataclasses.fields(cls):  # type: ignore[arg-type]
+        for spec in written_fields(cls):
             setting: Setting = spec.metadata["setting"]
             key = setting.key or spec.name
             keys.add(key)
@@ -121,7 +124,7 @@ class Reader:
             elif key in table:
                 value = self._value(setting, table[key], (*path, key))
                 found[spec.name] = spec.default if value is None else value[0]
-        for key in table.keys() - keys:
+        for key in table.keys() - keys - _BELOW.get(path, set()):
             self._problems.add((*path, key), _unknown(key, keys))
         return cls(**found)
 
@@ -246,7 +249,13 @@ class Reader:
         photos = self._base / storage.photos if photos_given else data / "photos"
         return dataclasses.replace(storage, data=data, photos=photos)
 
-    def _with_certificate(self, email: Email) -> Email:
+    def _email(self, email: Email, table: Table) -> Email:
+        login = table.get("oauth", {})
+        if isinstance(login, dict):
+            oauth = self._section(OAuth, login, ("email", "oauth"))
+            email = dataclasses.replace(email, oauth=oauth)
+        else:
+            self._problems.add(("email", "oauth"), "must be a section: write [email.oauth]")
         if email.ca_file is None:
             return email
         file = self._base / email.ca_file
@@ -288,8 +297,8 @@ class Reader:
             )
         if why := overlap(config.storage):
             self._problems.add(("storage", "photos"), f"{why}; choose another folder")
-        if config.email.username and not config.email.password:
-            self._problems.add(("email", "username"), "needs a password, or a password_file")
+        for path, why in misfits(config.email):
+            self._problems.add(path, why)
         for key, action in config.actions.items():
             original = ("actions", key)
             if why := unusable(config, key, action):

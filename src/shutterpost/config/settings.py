@@ -4,9 +4,9 @@ The one source for the configuration's reader, `shutterpost init` and the docs.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shutterpost.config import values
 from shutterpost.config.values import Address, Network, Secret
@@ -31,6 +31,11 @@ def _setting(read: Callable[[object], T], default: object, about: str, key: str 
     meaning = Setting(read, default, about, key)
     made: T = field(default=read(default), metadata={"setting": meaning})
     return made
+
+
+def written_fields(section: type[Any]) -> list[Field[Any]]:
+    """The fields of a section that are its own keys, each with a Setting in its metadata."""
+    return [spec for spec in fields(section) if "setting" in spec.metadata]
 
 
 def _path(value: object) -> Path:
@@ -98,6 +103,20 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuth:
+    """A login at the smarthost without a password (XOAUTH2)."""
+
+    client_id: str = _setting(values.string, "", "the app that logs in, as you registered it")
+    client_secret: Secret = _setting(values.secret, "", "its secret, if it has one")
+    refresh_token: Secret = _setting(
+        values.secret, "", "or refresh_token_file, as `shutterpost login email` writes it"
+    )
+    token_url: str = _setting(values.endpoint, "", "where access tokens come from")
+    kept: Path | None = field(default=None, compare=False)
+    """Where a newer refresh token is kept; nowhere without a data folder."""
+
+
+@dataclass(frozen=True, slots=True)
 class Email:
     """The SMTP smarthost."""
 
@@ -108,6 +127,7 @@ class Email:
     )
     username: str = _setting(values.string, "", "")
     password: Secret = _setting(values.secret, "", "or password_file")
+    oauth: OAuth = OAuth()
     from_: str = _setting(
         values.mail_address,
         "",

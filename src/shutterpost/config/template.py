@@ -12,17 +12,20 @@ from shutterpost.config.settings import (
     Email,
     Mastodon,
     Notify,
+    OAuth,
     Server,
     Setting,
     Shell,
     Storage,
     Web,
+    written_fields,
 )
 
 SECTIONS: tuple[tuple[str, type[Any], str], ...] = (
     ("server", Server, "The door for cameras."),
     ("storage", Storage, "Where everything is kept."),
     ("email", Email, "The SMTP server that mails photos. Without a host they are stored."),
+    ("email.oauth", OAuth, "A login there instead of a password, as Microsoft wants one."),
     ("mastodon", Mastodon, "A Mastodon account; [mastodon.name] is another one like it."),
     ("shell", Shell, "A command for every file; [shell.name] is another one like it."),
     ("delivery", DeliverySettings, "When a failed delivery is tried again."),
@@ -60,7 +63,7 @@ def config_file(secret: str, page: str = "", data: str = "") -> str:
     ]
     for name, cls, about in SECTIONS:
         lines = [f"# {about}", f"[{name}]"]
-        for spec in dataclasses.fields(cls):
+        for spec in written_fields(cls):
             lines.append(_line(name, spec, changed))
         parts.append("\n".join(lines) + "\n")
     parts.append(_BEFORE_ACTIONS)

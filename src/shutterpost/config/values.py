@@ -261,6 +261,14 @@ def _is_ip(text: str) -> bool:
     return True
 
 
+def endpoint(value: object) -> str:
+    """An http or https URL with a path; empty for none."""
+    text = string(value)
+    if text and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:_-]+(?:/[!-~]*)?", text):
+        raise ValueError('must be a URL, for example "https://login.example.org/oauth2/token"')
+    return text
+
+
 def one_of(*words: str) -> Callable[[object], str]:
     """One of a few words."""
 
