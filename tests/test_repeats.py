@@ -131,7 +131,7 @@ def test_a_stored_share_that_is_sent_again_makes_no_second_file(start_server: St
 def test_killed_between_commit_and_reply_a_share_is_one_post_in_a_new_session(
     start_server: StartServer, mastodon: FakeMastodon, photo: int
 ) -> None:
-    server = start_server(mastodon_config(mastodon))
+    server = start_server(mastodon_config(mastodon).replace('"1 s"', '"1 h"'))
     server.kill()
     server.start(SHUTTERPOST_TEST_KILL_AT=f"committed:{photo}")
     text = "Holiday shot!~fancy flower bed~traffic sign"
