@@ -216,6 +216,7 @@ def test_deliveries_that_hang_at_far_ends_keep_nothing_from_this_machines_folder
 
     async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
         await until(lambda: all(len(action.attempts) == 3 for action in local.values()))
+        await until(lambda: len(couriers._under_way) == COURIERS + 1)
         assert len(stuck.attempts) == 1  # a command that hangs keeps its own courier only
         hanging = [name for name in far if far[name].attempts]  # type: ignore[attr-defined]
         assert len(hanging) == 2

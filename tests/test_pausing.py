@@ -1,6 +1,7 @@
 """When actions are paused, with real spools and couriers."""
 
 import asyncio
+import time
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -11,7 +12,12 @@ from shutterpost.model import Delivery
 from shutterpost.pausing import PAUSE, Pauses
 from shutterpost.spool import Spool, pauses
 from shutterpost.spool.schema import deliveries
+from tests.conftest import Smarthost, StartServer
+from tests.far_ends import FakeMastodon
+from tests.support import PHOTO, email_body, email_request, eventually
 from tests.test_couriers import Clock, Scripted, one, run, until
+from tests.test_queue import entries, queue
+from tests.web.test_page import owner_of
 
 
 def test_a_misconfigured_action_is_paused_and_tried_with_one_delivery(tmp_path: Path) -> None:
@@ -167,3 +173,52 @@ def test_what_two_different_cameras_blame_is_evidence() -> None:
     assert not paused.accuse("email", 1, "a@b.c", 2000.0)  # disproved
     paused.forget(1)
     assert paused.accuse("email", 1, "a@b.c", 2000.0)
+
+
+def test_a_camera_that_the_mail_server_refuses_stops_no_other(
+    start_server: StartServer, smarthost: Smarthost
+) -> None:
+    smarthost.inbox.refuse_senders["bad@example.org"] = "550 5.7.1 Sender address rejected"
+    server = start_server(f'senders = ["bad@example.org", "good@example.org"]\n{smarthost.config}')
+    for number in range(4):
+        body = email_body((f"{number}.JPG", PHOTO + bytes([number])), sender="bad@example.org")
+        assert server.ask(email_request(body)).status == 200
+    eventually(lambda: "PAUSED" in server.output)
+    body = email_body(("5.JPG", PHOTO), sender="good@example.org")
+    assert server.ask(email_request(body)).status == 200
+    eventually(lambda: smarthost.inbox.mails)
+    assert [mail.sender for mail in smarthost.inbox.mails] == ["good@example.org"]
+    eventually(lambda: "email works again" in server.output)
+
+
+def test_a_text_that_is_too_long_for_a_command_stops_no_other(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    server = start_server(
+        '[shell]\ncmd = ["/bin/echo", "{body}"]\n[actions]\n"photos@example.org" = "shell"\n',
+    )
+    for number, text in enumerate(("x" * 140_000, "short")):
+        body = email_body((f"{number}.JPG", PHOTO + bytes([number])), text=text)
+        assert server.ask(email_request(body)).status == 200
+    eventually(lambda: "ran for" in server.output)
+    assert "Argument list too long" in server.output
+    assert "PAUSED" not in server.output
+
+
+def test_a_wish_beyond_all_dates_breaks_neither_the_page_nor_the_queue(
+    start_server: StartServer, mastodon: FakeMastodon
+) -> None:
+    mastodon.script = {"POST /api/v2/media": [(429, {"Retry-After": "9" * 400})]}
+    server = start_server(
+        f'[mastodon]\nurl = "{mastodon.url}"\ntoken = "t0ken"\nalt_text = "optional"\n'
+        '[actions]\n"photos@example.org" = "mastodon"\n'
+    )
+    begun = time.time()
+    assert server.ask(email_request(email_body(("1.JPG", PHOTO)))).status == 200
+    eventually(lambda: "says 429" in server.output)
+    [entry] = eventually(
+        lambda: [entry for entry in entries(server) if "429" in entry["last_error"]]
+    )
+    assert begun < entry["due"] <= time.time() + 5 * 86400
+    assert owner_of(server).get("/deliveries").status == 200
+    assert "mastodon" in queue(server, "list").stdout

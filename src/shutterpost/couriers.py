@@ -238,11 +238,14 @@ class Couriers:
 
     async def _resume(self, action: str, delivered: int | None = None) -> float:
         """The action works, as far as its configuration goes; returns how long it did not."""
-        if action not in self._paused:
+        paused = self._paused.get(action)
+        if paused is None:
             return 0.0
-        self._paused.end(action, delivered)
-        log.warning("%s works again", action)
-        return await self._write_resumed(action)
+        seconds = await self._write_resumed(action)
+        if self._paused.get(action) is paused:  # else there is news of it meanwhile
+            self._paused.end(action, delivered)
+            log.warning("%s works again", action)
+        return seconds
 
     async def _write_resumed(self, action: str) -> float:
         now = self._clock()

@@ -47,6 +47,10 @@ class Pauses:
     def __contains__(self, action: object) -> bool:
         return action in self._paused
 
+    def get(self, action: str) -> Paused | None:
+        """What is known of an action that is paused; another value after each change."""
+        return self._paused.get(action)
+
     def remember(self, actions: Iterable[str]) -> None:
         """These were paused when the process before this one ended: each may be tried."""
         self._paused.update(dict.fromkeys(actions, Paused()))
