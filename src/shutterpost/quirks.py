@@ -66,6 +66,46 @@ _LEDGER = (
         "NX300",
     ),
     Quirk(
+        "space-before-colon",
+        "a header field with a space before the colon, but for those that frame the body",
+        "proven to be accepted by the reference; no camera seen doing it",
+    ),
+    Quirk(
+        "folded-field",
+        "a header field that goes on in the next line, but for those that frame the body",
+        "proven to be accepted by the reference; no camera seen doing it",
+    ),
+    Quirk(
+        "stray-line",
+        "a line among the header fields that is none; it is passed over",
+        "none seen; the request can be read without it",
+    ),
+    Quirk(
+        "control-character",
+        "NUL and its like in the target or in a field, but for those that frame the body",
+        "none seen; a buffer sent with its end would do it",
+    ),
+    Quirk(
+        "lower-case-method",
+        "a method in lower case",
+        "none seen; nothing else could be meant",
+    ),
+    Quirk(
+        "several-slashes",
+        "several slashes in a row in the path; they count as one",
+        "proven to be accepted by the reference (POST //facebook/auth); no camera seen doing it",
+    ),
+    Quirk(
+        "two-hosts",
+        "two different Host fields; the first that is a host name counts",
+        "none seen; nothing that a camera needs depends on it",
+    ),
+    Quirk(
+        "unreadable-host",
+        "a Host field that is no host name",
+        "none seen; nothing that a camera needs depends on it",
+    ),
+    Quirk(
         "repeated-length",
         "Content-Length more than once with the same value",
         "RFC 9110 section 8.6 allows servers to read it",
@@ -99,6 +139,11 @@ _LEDGER = (
     Quirk(
         "unreadable-receiver",
         "an e-mail one of whose receivers is no address; the others get it",
+        "inferred: people type addresses on a camera's screen",
+    ),
+    Quirk(
+        "several-receivers",
+        "several addresses in one receiver, with commas or semicolons between them",
         "inferred: people type addresses on a camera's screen",
     ),
     Quirk(

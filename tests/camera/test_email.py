@@ -106,6 +106,38 @@ def test_recovery_takes_cdata_as_it_is() -> None:
     assert message.text == "</body> & <b>\nx"
 
 
+@pytest.mark.parametrize(
+    ("typed", "receivers"),
+    [
+        ("a@x;b@y", ("a@x", "b@y")),
+        ("a@x, b@y", ("a@x", "b@y")),
+        ("a@x,b@y;", ("a@x", "b@y")),
+        (";; a@x ,;\n b@y,A@X", ("a@x", "b@y")),
+        ("Doe, John <a@x>; b@y", ("a@x", "b@y")),
+        ('"a@b, c; d" <a@x>, b@y', ("a@x", "b@y")),
+        ('"unclosed <a@x>, b@y', ("a@x", "b@y")),
+    ],
+)
+def test_several_addresses_in_one_receiver(typed: str, receivers: tuple[str, ...]) -> None:
+    quirks: set[str] = set()
+    found = read_message(xml(receivers=f"<receiver><![CDATA[{typed}]]></receiver>"), quirks)
+    assert (found.receivers, quirks) == (receivers, {"several-receivers"})
+
+
+def test_a_name_with_a_comma_is_one_receiver() -> None:
+    quirks: set[str] = set()
+    found = read_message(xml(receivers="<receiver>Doe, John &lt;a@x&gt;</receiver>"), quirks)
+    assert (found.receivers, quirks) == (("a@x",), set())
+
+
+@pytest.mark.parametrize("typed", ["a@x, nobody", "no@body at all;, a@x", "a@x, b@y c@z"])
+def test_what_is_no_address_among_several_is_passed_over(typed: str) -> None:
+    quirks: set[str] = set()
+    found = read_message(xml(receivers=f"<receiver>{typed}</receiver>"), quirks)
+    assert found.receivers == ("a@x",)
+    assert "unreadable-receiver" in quirks
+
+
 def test_a_missing_sender_or_receiver_is_told() -> None:
     assert refusal(xml(sender="")) == "the e-mail has no sender"
     assert refusal(xml(sender="<sender> </sender>")) == "the e-mail has no sender"
@@ -121,7 +153,7 @@ def test_a_missing_sender_or_receiver_is_told() -> None:
             "bob@",
             "@example.org",
             "a b@example.org",
-            "a@example.org, b@example.org",
+            "a@example.org b@example.org",
             "a@b@c",
         ),
         *("a&#10;Bcc: x@example.org", "a@exa&#13;&#10;mple.org", "&quot;a b&quot;@x.y"),

@@ -1,6 +1,7 @@
 """The multipart reader: every ending, every split, and photos that look like delimiters."""
 
 from collections.abc import Iterable
+from urllib.parse import quote_from_bytes
 
 import pytest
 from hypothesis import given
@@ -209,6 +210,67 @@ def test_the_preamble_is_no_part() -> None:
 def test_a_body_without_parts_or_with_half_a_head_is_refused(whole: bytes) -> None:
     assert parts([whole]) == 400
     assert parts(one_by_one(whole)) == 400
+
+
+LF_ENDINGS = {
+    "closed": b"\n" + B + b"--\n",
+    "closed without LF": b"\n" + B + b"--",
+    "plain": b"\n" + B + b"\n",
+    "bare": b"\n" + B,
+    "cut": b"\n" + B[:4],
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("end", LF_ENDINGS.values(), ids=LF_ENDINGS)
+@pytest.mark.parametrize("start", [b"", b"preamble\n"])
+def test_a_body_whose_lines_end_in_lf_alone(start: bytes, end: bytes) -> None:
+    photos = [PHOTO, b"x\r", b"\n\n", b"y"]  # what looks like a line end is the photos' own
+    head = HEAD.replace(b"\r\n", b"\n")
+    whole = start + b"\n".join(B + b"\n" + head + b"\n" + photo for photo in photos) + end
+    for pieces in (*splits(whole), one_by_one(whole)):
+        assert data_of(pieces) == photos
+    reader = Multipart(B[2:])
+    list(reader.feed(whole))
+    list(reader.end())
+    assert "bare-lf" in reader.quirks
+
+
+def test_one_crlf_in_the_first_head_makes_all_delimiters_need_one() -> None:
+    first = B + b"\nA: b\r\n\n"
+    assert data_of([first + b"x\n" + B + b"\n\ny\r\n" + B]) == [b"x\n" + B + b"\n\ny"]
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("filename*=UTF-8''%EC%82%AC%EC%A7%84.JPG", "사진.JPG"),
+        ("filename=x.JPG; filename*=utf-8'ko'%EC%82%AC.JPG", "사.JPG"),
+        ("filename*=utf-8'ko'%EC%82%AC.JPG; filename=x.JPG", "사.JPG"),
+        ("FileName*=EUC-KR''%BB%E7%C1%F8.JPG", "사진.JPG"),
+        ("filename*=iso-8859-1''%E9.JPG", "é.JPG"),
+        ("filename*=unheard-of''%EC%82%AC.JPG", "사.JPG"),
+        ("filename*=ks_c_5601-1987''%FF.JPG", "ÿ.JPG"),
+        ("filename*=%EC%82%AC.JPG", "사.JPG"),
+        ("filename*=\"UTF-8''a b.JPG\"", "a b.JPG"),
+        ("filename*=", ""),
+    ],
+)
+def test_file_names_with_a_charset(value: str, name: str) -> None:
+    assert parameters(f"form-data; {value}")["filename"] == name
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_value_has_parameters_that_can_be_written(value: str) -> None:
+    for name, text in parameters(f"form-data; filename*=UTF-8''{value}; {value}").items():
+        (name + text).encode()
+
+
+@given(st.text(), st.sampled_from(["utf-8", "cp949"]))
+def test_a_file_name_with_a_charset_is_read(name: str, charset: str) -> None:
+    data = name.encode(charset, "ignore")
+    value = f"form-data; filename*={charset}''{quote_from_bytes(data, safe='')}"
+    assert parameters(value)["filename"] == data.decode(charset)
 
 
 def test_boundaries() -> None:

@@ -16,6 +16,8 @@ _NAME_LIMIT = 100  # characters; mail headers are folded in quadratic time
 _SUBJECT_LIMIT = 400
 _ADDRESS_LIMIT = 254  # characters (RFC 5321, 4.5.3.1.3)
 _MARKER = re.compile(r"(?:\A|\n)[ \t]*language_sh100_utf8\s*\Z")
+_BETWEEN = ",; \t\r\n"
+_SEPARATED = re.compile(r"(?:\"[^\"]*+\"|[^;,])*+(?:[;,]|\Z)")
 _ADDRESS = re.compile(
     r"[^\s<>()\[\]@,;:\"\\\x00-\x1f\x7f-\x9f]+@[^\s<>()@,;:\"\\\x00-\x1f\x7f-\x9f]+"
 )
@@ -45,7 +47,10 @@ def read_message(data: bytes, quirks: set[str]) -> Message:
     receivers: dict[str, str] = {}
     unreadable: Refused | None = None
     for element in root.iter("receiver"):
-        if receiver := xml.text(element).strip():
+        several = _receivers(xml.text(element))
+        if len(several) > 1:
+            quirks.add("several-receivers")
+        for receiver in several:
             try:
                 _, address = _address(receiver, "receiver")
             except Refused as refused:
@@ -75,6 +80,23 @@ def _address(text: str, role: str) -> tuple[str, str]:
     if len(address) > _ADDRESS_LIMIT or not _ADDRESS.fullmatch(address) or _CONTROL.search(text):
         raise Refused(400, f"the {role} {address[:_ADDRESS_LIMIT]!a} is not an e-mail address")
     return " ".join(name[:_NAME_LIMIT].split()).strip('"'), address
+
+
+def _receivers(text: str) -> list[str]:
+    """The addresses in one element: `a@x;b@y` and `Doe, John <a@x>, b@y` are two each.
+
+    What stands before a comma or semicolon and has no `@` is part of a name.
+    """
+    found: list[str] = []
+    held = ""
+    for part in _SEPARATED.findall(text):
+        held += part
+        if "@" in part:
+            found.append(held.strip(_BETWEEN))
+            held = ""
+    if held := held.strip(_BETWEEN):
+        found.append(held)
+    return found
 
 
 def _without_marker(body: str) -> str:

@@ -81,7 +81,7 @@ class Gateway:
             (re.compile(_SITE + "/auth"), {"POST": self._sharing(social.auth)}),
             (re.compile(_SITE + "/photo"), {"POST": self._sharing(social.announce)}),
             (re.compile(_VIDEO_SITE + "/video"), {"POST": self._sharing(social.announce)}),
-            (re.compile("/+upload/+([^/]+)(?:/+(.*))?", _ANY), {"PUT": self._sharing(social.put)}),
+            (re.compile("/upload/([^/]+)(?:/(.*))?", _ANY), {"PUT": self._sharing(social.put)}),
             (re.compile("/oauth"), {"GET": self._oauth}),
             (re.compile("/security/sso/initialize/time"), {"GET": self._time}),
         )

@@ -18,6 +18,7 @@ FIELD_LIMIT = 200
 METHODS = ("GET", "HEAD", "POST", "PUT")
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_SLASHES = re.compile(rb"//+")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NON_ASCII = re.compile(rb"[\x80-\xff]")
@@ -25,6 +26,8 @@ _VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)(.*)", re.DOTALL)
 _AUTHORITY = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_FRAMING = ("content-length", "transfer-encoding")
+"""Fields that say where a request ends: read strictly, so that nobody reads another end."""
 
 
 class Refused(Exception):
@@ -42,9 +45,9 @@ class Request:
     """One request's head.
 
     `path` and `query` are as they were sent (not percent-decoded), bytes that are not
-    UTF-8 percent-encoded. `host` is in lower case, without port and trailing dot,
-    empty when the request names none. `length` is the body's size in bytes, None when
-    the body is chunked.
+    UTF-8 or that are control characters percent-encoded, slashes in a row as one. `host`
+    is in lower case, without port and trailing dot, empty when the request names none.
+    `length` is the body's size in bytes, None when the body is chunked.
     """
 
     method: str
@@ -79,6 +82,11 @@ class HeadReader:
         self._buffer = bytearray()
         self._start: int | None = None  # where the request line begins
         self._scanned = 0
+
+    @property
+    def begun(self) -> bytes:
+        """What has arrived of the head, for those who want to see why it was refused."""
+        return bytes(self._buffer)
 
     def feed(self, data: bytes) -> tuple[Request, bytes] | None:
         """Take more bytes; once the head is complete, return it and the bytes after it.
@@ -136,6 +144,9 @@ def _parse_head(head: bytes, blank_before: bool) -> Request:
     if authority is None:
         authority = _host_field(fields, quirks)
     path, _, query = path.partition(b"?")
+    if _SLASHES.search(path):
+        quirks.add("several-slashes")
+        path = _SLASHES.sub(b"/", path)
     return Request(
         method=method,
         path=url_text(path),
@@ -157,7 +168,7 @@ def _request_line(line: bytes, quirks: set[str]) -> tuple[str, bytes, tuple[int,
     token = _TOKEN.match(line)
     if token is None or line[token.end() : token.end() + 1] not in (b" ", b"\t"):
         raise Refused(400, "the request line has no method")
-    rest = line[token.end() :].strip(b" \t")
+    rest = line[token.end() :].strip(b" \t\x00")
     last = max(rest.rfind(b" "), rest.rfind(b"\t"))
     version = _VERSION.fullmatch(rest[last + 1 :])
     target = rest[: last + 1].strip(b" \t")
@@ -166,14 +177,17 @@ def _request_line(line: bytes, quirks: set[str]) -> tuple[str, bytes, tuple[int,
     if version[1] != b"1":
         raise Refused(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
     if _CONTROL.search(target):
-        raise Refused(400, "a control character in the request's target")
+        quirks.add("control-character")
     if line != b" ".join((token[0], target, version[0])):
         quirks.add("request-line-whitespace")
     if b" " in target or b"\t" in target:
         quirks.add("space-in-target")
     if _NON_ASCII.search(target):
         quirks.add("raw-bytes-in-target")
-    return token[0].decode("ascii"), target, (1, int(version[2]))
+    method = token[0].decode("ascii")
+    if not method.isupper():
+        quirks.add("lower-case-method")
+    return method.upper(), target, (1, int(version[2]))
 
 
 def _split_target(target: bytes, quirks: set[str]) -> tuple[bytes | None, bytes]:
@@ -191,23 +205,50 @@ def _split_target(target: bytes, quirks: set[str]) -> tuple[bytes | None, bytes]
 
 
 def _fields(lines: list[bytes], quirks: set[str]) -> tuple[tuple[str, str], ...]:
+    """The fields, folded lines unfolded; a line that is none is passed over.
+
+    Raises Refused (400) if that could change where the request ends.
+    """
     if len(lines) > FIELD_LIMIT:
         raise Refused(431, f"over {FIELD_LIMIT} header fields")
-    fields = []
-    seen = set()
+    fields: list[tuple[str, bytes]] = []
+    goes_on = False  # a folded line would belong to a field
     for line in lines:
         name, colon, value = line.partition(b":")
-        if not colon or not _TOKEN.fullmatch(name):
-            raise Refused(400, "a header line is not 'Name: value'")
-        if _CONTROL.search(value):
-            raise Refused(400, "a control character in a header field")
-        if value and value[0] not in b" \t":
-            quirks.add("no-space-after-colon")
-        if name.lower() in seen:
-            quirks.add("repeated-field")
-        seen.add(name.lower())
-        fields.append((name.decode("ascii"), decoded(value.strip(b" \t"))))
-    return tuple(fields)
+        if line[:1] in (b" ", b"\t") and goes_on:
+            _require_no_framing(fields[-1][0], "is folded")
+            quirks.add("folded-field")
+            fields[-1] = (fields[-1][0], fields[-1][1] + b" " + line.strip(b" \t"))
+        elif goes_on := bool(colon and _TOKEN.fullmatch(name.rstrip(b" \t"))):
+            fields.append((_field_name(name, quirks), value))
+            if value and value[0] not in b" \t":
+                quirks.add("no-space-after-colon")
+        else:
+            quirks.add("stray-line")
+    if len({name.lower() for name, _ in fields}) < len(fields):
+        quirks.add("repeated-field")
+    return tuple((name, _field_value(name, value, quirks)) for name, value in fields)
+
+
+def _field_name(sent: bytes, quirks: set[str]) -> str:
+    name = sent.rstrip(b" \t").decode("ascii")
+    if len(name) < len(sent):
+        _require_no_framing(name, "has a space before its colon")
+        quirks.add("space-before-colon")
+    return name
+
+
+def _field_value(name: str, sent: bytes, quirks: set[str]) -> str:
+    if _CONTROL.search(sent):
+        _require_no_framing(name, "holds a control character")
+        quirks.add("control-character")
+        sent = _CONTROL.sub(b" ", sent)
+    return decoded(sent.strip(b" \t"))
+
+
+def _require_no_framing(name: str, what: str) -> None:
+    if name.lower() in _FRAMING:
+        raise Refused(400, f"the {name} {what}")
 
 
 def _values(fields: tuple[tuple[str, str], ...], name: str) -> list[str]:
@@ -215,13 +256,18 @@ def _values(fields: tuple[tuple[str, str], ...], name: str) -> list[str]:
 
 
 def _host_field(fields: tuple[tuple[str, str], ...], quirks: set[str]) -> bytes:
-    hosts = {value.lower() for value in _values(fields, "host")}
-    if len(hosts) > 1:
-        raise Refused(400, "two different Host fields")
+    """The first host that is one: nothing that a camera needs depends on it."""
+    hosts = {value.lower(): value.encode() for value in _values(fields, "host")}
     if not hosts:
         quirks.add("no-host")
-        return b""
-    return hosts.pop().encode()
+    if len(hosts) > 1:
+        quirks.add("two-hosts")
+    for host in hosts.values():
+        if _AUTHORITY.fullmatch(host):
+            return host
+    if any(hosts):
+        quirks.add("unreadable-host")
+    return b""
 
 
 def _host_name(authority: bytes) -> str:

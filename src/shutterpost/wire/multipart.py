@@ -10,6 +10,7 @@ It does not know what the parts are for.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
 
 from shutterpost.wire.http import Refused
 from shutterpost.wire.text import decoded
@@ -27,6 +28,8 @@ _UNDECIDED = re.compile(rb"-|(?:--)?" + _PADDING + rb"\r?")
 _EMPTY_LINE = re.compile(rb"\r?\n")
 _LINE_AND_EMPTY_LINE = re.compile(rb"\n\r?\n")
 
+_EXTENDED = re.compile(r"([\w.:-]*)'[\w-]*'(.*)", re.DOTALL)
+_CHARSETS = {"iso-8859-1": "latin-1", "euc-kr": "cp949", "ks_c_5601-1987": "cp949"}
 _PARAMETER = re.compile(r""";\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))""", re.DOTALL)
 
 
@@ -62,11 +65,31 @@ Event = Part | Data | PartEnd
 
 
 def parameters(value: str) -> dict[str, str]:
-    """The parameters of a header field's value, names in lower case."""
+    """The parameters of a header field's value, names in lower case.
+
+    `filename*=UTF-8''...` (RFC 8187) is the `filename`, whatever else says it.
+    """
     found = {}
-    for name, quoted, plain in _PARAMETER.findall(value):
-        found[name.lower()] = re.sub(r'\\(["\\])', r"\1", quoted) or plain
-    return found
+    extended = {}
+    for sent, quoted, plain in _PARAMETER.findall(value):
+        name, text = sent.lower(), re.sub(r'\\(["\\])', r"\1", quoted) or plain
+        if name.endswith("*"):
+            extended[name[:-1]] = _extended(text)
+        else:
+            found[name] = text
+    return found | extended
+
+
+def _extended(text: str) -> str:
+    """A value with its charset and language before it; in any charset if it has none."""
+    parts = _EXTENDED.fullmatch(text)
+    charset, encoded = parts.groups() if parts else ("", text)
+    data = unquote_to_bytes(encoded)
+    charset = charset.lower()
+    try:
+        return data.decode(_CHARSETS[charset])
+    except (KeyError, UnicodeDecodeError):
+        return decoded(data)
 
 
 def boundary(content_type: str) -> bytes:
@@ -85,9 +108,11 @@ class Multipart:
     """Reads one multipart body. `feed` it in any pieces, then call `end` once."""
 
     def __init__(self, boundary: bytes) -> None:
-        self._delimiter = b"\r\n--" + boundary
-        # The first delimiter lacks the CRLF that belongs to all others: lend it one.
-        self._held = b"\r\n"
+        # The first delimiter lacks the line end that belongs to all others: lend it one.
+        self._held = b"\n"
+        self._delimiter = b"\n--" + boundary
+        self._lines_end: bytes | None = None  # in CRLF, unless there was none in the first head
+        self._has_crlf = False
         self._state = "preamble"
         self.quirks: set[str] = set()
 
@@ -101,7 +126,7 @@ class Multipart:
                 if not data_start:
                     break
                 head = data[position:head_end]
-                self._note_bare_lf(data[position:data_start])
+                self._note_lines(data[position:data_start])
                 yield Part(_part_fields(head, self.quirks))
                 self._state, position = "data", data_start
                 continue
@@ -121,14 +146,14 @@ class Multipart:
 
         What was held back because it could have become a delimiter is taken for one if
         it is at least its CRLF, so a camera that stops anywhere in the last delimiter
-        adds nothing to its photo. A lone CR is the photo's own.
+        adds nothing to its photo. Its first byte alone is the photo's own.
         """
         if self._state == "preamble":
             raise Refused(400, "the multipart body has no part")
         if self._state == "head" and self._held.strip():
             raise Refused(400, "the multipart body ends inside a part's header")
         if self._state == "data":
-            if self._held == b"\r":
+            if self._held == self._delimiter[:1]:
                 yield Data(self._held)
             elif self._held and len(self._held) < len(self._delimiter):
                 self.quirks.add("multipart-cut-delimiter")
@@ -136,9 +161,14 @@ class Multipart:
         if self._state != "epilogue" and not self._held.startswith(self._delimiter + b"--"):
             self.quirks.add("multipart-not-closed")
 
-    def _note_bare_lf(self, lines: bytes) -> None:
+    def _note_lines(self, lines: bytes) -> None:
+        """Find out how lines end: in a body without any CRLF the delimiters' is a LF, too."""
         if lines.count(b"\n") != lines.count(b"\r\n"):
             self.quirks.add("bare-lf")
+        self._has_crlf |= b"\r\n" in lines
+        if self._state == "head" and self._lines_end is None:
+            self._lines_end = b"\r\n" if self._has_crlf else b"\n"
+            self._delimiter = self._lines_end + self._delimiter.removeprefix(b"\n")
 
     def _delimiter_in(self, data: bytes, start: int) -> tuple[int, int, str]:
         """Where the data stops, where to go on, and the state that follows there.
@@ -150,14 +180,14 @@ class Multipart:
         while (at := data.find(self._delimiter, search)) >= 0:
             search = at + len(self._delimiter)
             if following := _NEXT_PART.match(data, search) or _CLOSE.match(data, search):
-                self._note_bare_lf(following[0])
+                self._note_lines(following[0])
                 state = "epilogue" if following[0].startswith(b"-") else "head"
                 return at, following.end(), state
             if _UNDECIDED.fullmatch(data, search):
                 return at, at, ""
             # a look-alike: the boundary goes on, so it is the photo's own
-        # Only the last CR can begin a delimiter: a boundary holds none.
-        at = data.rfind(b"\r", max(search, len(data) - len(self._delimiter) + 1))
+        # Only the last CR (or LF) can begin a delimiter: a boundary holds none.
+        at = data.rfind(self._delimiter[:1], max(search, len(data) - len(self._delimiter) + 1))
         if at < 0 or not self._delimiter.startswith(data[at:]):
             at = len(data)
         return at, at, ""

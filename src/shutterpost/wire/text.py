@@ -4,9 +4,9 @@ What comes in as bytes becomes text here, and is text that UTF-8 can hold from t
 database, the page, logs and mails need not ask again.
 """
 
-import re
-
-_NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # how surrogateescape marks a byte
+_NO_URL = (*range(0x09), *range(0x0A, 0x20), 0x7F, *range(0xDC80, 0xDD00))
+_PERCENT_ENCODED = {number: f"%{number & 0xFF:02X}" for number in _NO_URL}
+"""Control characters but for tabs, and how surrogateescape marks bytes that are no UTF-8."""
 
 
 def decoded(data: bytes) -> str:
@@ -23,9 +23,8 @@ def decoded(data: bytes) -> str:
 
 
 def url_text(data: bytes) -> str:
-    """Bytes of a URL as text: what is not UTF-8 is percent-encoded, so that no byte is lost."""
-    text = data.decode("utf-8", "surrogateescape")
-    return _NOT_UTF_8.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", text)
+    """Bytes of a URL as text: what no text holds is percent-encoded, so that no byte is lost."""
+    return data.decode("utf-8", "surrogateescape").translate(_PERCENT_ENCODED)
 
 
 def one_line(text: str, limit: int) -> str:
