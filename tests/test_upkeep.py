@@ -121,3 +121,30 @@ def test_a_notice_that_cannot_be_mailed_is_mailed_later(house: House, smarthost:
     smarthost.start(smarthost.port)
     house.round()
     assert len(smarthost.inbox.mails) == 1
+
+
+def test_a_notice_that_is_refused_is_tried_again_in_an_hour(
+    house: House, smarthost: Smarthost
+) -> None:
+    house.fail("trouble")
+    smarthost.inbox.refuse = {house.config.notify.email: "550 5.1.1 no such user"}
+    house.round()
+    smarthost.inbox.refuse.clear()
+    house.now += BETWEEN_NOTICES - 1
+    house.round()
+    assert smarthost.inbox.mails == []
+    house.now += 1
+    house.round()
+    [text] = texts(smarthost)
+    assert "trouble" in text
+
+
+def test_a_notice_whose_answer_is_lost_is_not_mailed_again(
+    house: House, smarthost: Smarthost
+) -> None:
+    house.fail("trouble")
+    smarthost.inbox.answers = [None]
+    for _ in range(3):
+        house.round()
+        house.now += BETWEEN_NOTICES
+    assert len(smarthost.inbox.mails) == 1

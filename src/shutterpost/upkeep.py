@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from shutterpost.actions import DeliveryError
+from shutterpost.actions import DeliveryError, TemporaryError, UnansweredError
 from shutterpost.config import Config
 from shutterpost.devices import Devices
 from shutterpost.spool import Spool
@@ -84,8 +84,14 @@ class Upkeep:
             return
         try:
             await asyncio.to_thread(self._send, notice(failed, paused), now)
-        except DeliveryError as error:
+        except UnansweredError as error:  # another one every minute would be worse
+            log.warning("a notice was mailed, as far as is known: %s", error)
+        except TemporaryError as error:
             log.warning("a notice cannot be mailed: %s", error)
+            return
+        except DeliveryError as error:
+            log.error("a notice cannot be mailed, see [notify] and [email]: %s", error)
+            self._next_notice = now + BETWEEN_NOTICES
             return
         self._next_notice = now + BETWEEN_NOTICES
         await self._spool.database.write(

@@ -373,6 +373,16 @@ def test_the_steps_are_those_of_the_chosen_camera(tmp_path: Path) -> None:
         assert steps("") == []
 
 
+def test_a_test_mail_that_is_refused_is_told(
+    start_server: StartServer, smarthost: Smarthost
+) -> None:
+    smarthost.inbox.refuse = {"me@example.org": "550 5.1.1 no such user"}
+    owner = owner_of(start_server(smarthost.config))
+    owner.send("/setup/mail", "/setup", to="me@example.org")
+    text = owner.get("/setup").text
+    assert "The mail did not go out: me@example.org is refused: 550 5.1.1 no such user" in text
+
+
 def test_setting_up_says_what_is_wrong(server: Server) -> None:
     owner = owner_of(server)
     for path, fields, said in (

@@ -34,6 +34,10 @@ class TemporaryError(DeliveryError):
         self.retry_after = retry_after
 
 
+class UnansweredError(TemporaryError):
+    """All of it was handed over, and nobody knows what became of it: perhaps it was delivered."""
+
+
 class PermanentError(DeliveryError):
     """Would fail again in the same way."""
 

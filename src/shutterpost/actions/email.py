@@ -21,13 +21,13 @@ from shutterpost.actions import (
     Outcome,
     PermanentError,
     TemporaryError,
+    UnansweredError,
 )
 from shutterpost.actions.smtp import (
     PATIENCE,
     Patience,
     Session,
     TooLargeError,
-    UnansweredError,
     access_tokens,
 )
 from shutterpost.config.settings import Email as Settings

@@ -1,14 +1,21 @@
 """Mails of Shutterpost's own: notices, and the test that the page sends."""
 
 from shutterpost.actions import PermanentError
-from shutterpost.actions.smtp import Session, access_tokens
+from shutterpost.actions.smtp import PATIENCE, Patience, Session, access_tokens
 from shutterpost.config.settings import Email as Settings
 from shutterpost.wire.addresses import UnmailableAddress, mailable
 from shutterpost.wire.mail import Head, Mail
 
 
-def send(settings: Settings, to: str, subject: str, text: str, now: float) -> None:
-    """Mail a text (blocking). Raises DeliveryError."""
+def send(
+    settings: Settings,
+    to: str,
+    subject: str,
+    text: str,
+    now: float,
+    patience: Patience = PATIENCE,
+) -> None:
+    """Mail a text (blocking). Raises DeliveryError, also when it is the address that is refused."""
     sender = next(address for address in (settings.from_, settings.username, to) if "@" in address)
     try:
         from_address, to_address = mailable(sender), mailable(to)
@@ -25,7 +32,7 @@ def send(settings: Settings, to: str, subject: str, text: str, now: float) -> No
         text=text,
     )
     mail = Mail(head, [])
-    session = Session(settings, sender, tokens=access_tokens(settings))
+    session = Session(settings, sender, patience, access_tokens(settings))
     try:
         for reply in session.begin(sender, [to], mail, []).values():
             raise PermanentError(f"{to} is refused: {reply}")

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shutterpost.actions import MisconfiguredError, PermanentError, TemporaryError
+from shutterpost.actions import MisconfiguredError, PermanentError, TemporaryError, UnansweredError
 from shutterpost.actions.smtp_client import Client, Closed, TlsClient
 from shutterpost.config.settings import Email
 from shutterpost.wire.addresses import UnmailableAddress, mailable
@@ -45,10 +45,6 @@ PATIENCE = Patience()
 
 class TooLargeError(PermanentError):
     """The server does not take a mail of this size, though it did not say so before."""
-
-
-class UnansweredError(TemporaryError):
-    """The whole mail was handed over, and nobody knows what became of it."""
 
 
 class _State(enum.Enum):

@@ -184,12 +184,15 @@ class SetupViews:
 
     def _send_mail(self, to: str) -> None:
         from shutterpost.actions import own_mail
+        from shutterpost.actions.smtp import Patience
 
         settings = self._house.config.email
         if not settings.host:
             raise ValueError("no SMTP server is configured: set [email] host")
         text = "This is the test mail that you asked for on Shutterpost's page.\n"
-        own_mail.send(settings, to, "Shutterpost can mail", text, self._house.clock())
+        patience = Patience(step=20.0, answer=60.0)  # somebody waits in front of the page
+        now = self._house.clock()
+        own_mail.send(settings, to, "Shutterpost can mail", text, now, patience)
 
     def _send_photo(self, to: str) -> None:
         from shutterpost.simulator import Camera, Shot
