@@ -195,6 +195,12 @@ class Inbox:
         return answer or "421 gone"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Commands find no server but those of these tests."""
+    os.environ["RUNTIME_DIRECTORY"] = str(tmp_path_factory.mktemp("run"))
+
+
 @dataclass
 class Smarthost:
     """A running SMTP server."""

@@ -89,3 +89,27 @@ def test_a_slow_listener_misses_events_and_one_too_many_is_refused() -> None:
     listening[0].__exit__(None, None, None)
     with live.listen() as heard:
         assert heard.empty()
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        "Mozilla/5.0 (Linux; Android 15; SAMSUNG SM-S918B) AppleWebKit/537.36 SamsungBrowser/28",
+        "Shutterpost-check",
+    ],
+)
+def test_browsers_phones_and_check_are_no_cameras(agent: str) -> None:
+    devices = Devices([], lambda: 100.0)
+    devices.seen("192.168.1.9", agent)
+    devices.checked("192.168.1.9", "www.yahoo.co.kr", agent)
+    assert devices.all() == []
+
+
+@pytest.mark.parametrize(
+    "agent", ["", "sdeClient", "Mozilla/4.0 (compatible; MSIE 6.0)", "Mozilla/5.0 (SAMSUNG NX300)"]
+)
+def test_what_cameras_call_themselves(agent: str) -> None:
+    devices = Devices([], lambda: 100.0)
+    devices.checked("192.168.1.9", "www.yahoo.co.kr", agent)
+    assert [device.client for device in devices.all()] == ["192.168.1.9"]

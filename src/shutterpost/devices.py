@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from shutterpost.camera.models import recognise
+from shutterpost.camera.models import is_browser, recognise
 
 LIMIT = 1000
 """The most devices that are remembered; those not seen for longest are forgotten."""
@@ -69,13 +69,20 @@ class Devices:
         self._note(client, "dns", last_name=name, last_dns=self._clock())
 
     def seen(self, client: str, user_agent: str) -> None:
-        """A device asked for something. What it says at a hotspot check tells more."""
+        """A device asked for something; a person's browser is none.
+
+        What it says at a hotspot check tells more.
+        """
+        if is_browser(user_agent):
+            return
         known = self._devices.get(client)
         agent = (known.user_agent if known else "") or user_agent[:_AGENT_LIMIT]
         self._note(client, "", user_agent=agent)
 
     def checked(self, client: str, host: str, user_agent: str) -> None:
         """A device checked for a hotspot, or showed the page in its browser."""
+        if is_browser(user_agent):
+            return
         now = self._clock()
         agent = user_agent[:_AGENT_LIMIT]
         self._note(client, "check", last_host=host, last_check=now, user_agent=agent)

@@ -71,18 +71,21 @@ def running() -> list[Running]:
                     said = json.load(file)
                 config = None if said["config"] is None else Path(said["config"])
                 data = Path(said["data"])
+                if os.access(data.parent, os.X_OK):
+                    data.stat()  # raises for one that was removed: no server's any more
                 found[data] = Running(data, config, bool(said["password_is_configured"]))
     return list(found.values())
 
 
 def _own_folder() -> Path:
     """Where this process's file belongs."""
-    given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # systemd made it for us
-    return Path(given) if given else _folders()[0]
+    return _folders()[0]
 
 
 def _folders() -> list[Path]:
     """Where servers' files may be: this user's own, then the system's."""
+    if given := os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]:
+        return [Path(given)]  # systemd made it for us
     own = Path(tempfile.gettempdir()) / f"{FOLDER}-{os.getuid()}"
     if session := os.environ.get("XDG_RUNTIME_DIR"):
         own = Path(session) / FOLDER

@@ -267,3 +267,16 @@ def _plain(name: str) -> str:
 
 
 _BY_NAME = {_plain(name): model for model in MODELS for name in (model.name, *model.other_names)}
+
+
+def is_browser(user_agent: str) -> bool:
+    """Whether a person's browser or phone says this, or `shutterpost check`; not a camera.
+
+    Cameras call themselves `sdeClient`, `Mozilla/4.0` (captures) or by their model. Phones
+    and computers of a network ask every web server all kinds of things.
+    """
+    if user_agent.startswith("Shutterpost"):
+        return True
+    if "Mozilla/5.0" not in user_agent or recognise(user_agent) is not None:
+        return False
+    return "SAMSUNG" not in user_agent.upper() or "Android" in user_agent

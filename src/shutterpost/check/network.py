@@ -14,7 +14,10 @@ from shutterpost.config import Config
 from shutterpost.hosts import own_address
 
 _TIMEOUT = 5.0
-_PROBE = b"GET / HTTP/1.1\r\nHost: gld.samsungosp.com\r\nConnection: close\r\n\r\n"
+_PROBE = (
+    b"GET / HTTP/1.1\r\nHost: gld.samsungosp.com\r\nUser-Agent: Shutterpost-check\r\n"
+    b"Connection: close\r\n\r\n"
+)
 _OURS = b'ETag: "deadbeef"'
 
 

@@ -40,8 +40,8 @@ def named_data(options: argparse.Namespace) -> str | None:
 def read_config(options: argparse.Namespace) -> Config:
     """The configuration of the server that is meant. Raises ConfigError.
 
-    What is named counts. Else it is the configuration found here, if its data folder is a
-    server's; else the one server that runs on this machine; else the installed one.
+    What is named counts. Else it is the configuration found here, or the data folder here if
+    it is a server's; else the one server that runs on this machine; else the installed one.
     """
     servers = running()
     data, path = named_data(options), find(options.config)
@@ -54,7 +54,7 @@ def read_config(options: argparse.Namespace) -> Config:
     for server in servers:
         if path is not None and server.config is not None and _is_same(server.config, path):
             return with_options(config, str(server.data))
-    if options.config or _is_data_folder(config.storage.data):
+    if path is not None or _is_data_folder(config.storage.data):
         return config
     if len(servers) > 1:
         folders = ", ".join(str(server.data) for server in servers)
