@@ -522,7 +522,8 @@ def test_two_posts_through_an_instance_leave_the_defaults_visibility_as_it_was(
 def test_a_token_is_verified(mastodon: FakeMastodon) -> None:
     settings = Settings(url=mastodon.url, token=Secret("t0ken"))
     assert asyncio.run(verify(settings)) == "Shutterpost"
-    mastodon.script = {"GET /api/v1/apps/verify_credentials": [403, 403]}
+    mastodon.script = {"GET /api/v1/apps/verify_credentials": [401, 403, 403]}
+    assert asyncio.run(verify(settings)) == "@me"
     assert asyncio.run(verify(settings)) == "@me"
     mastodon.scopes = frozenset(("write:statuses", "write:media"))
     assert asyncio.run(verify(settings)) == ""

@@ -26,8 +26,8 @@ PROCESSING_LIMIT = 300.0
 """Seconds that a server may take to process one file, in one attempt."""
 _LONGEST_POLL = 10.0
 _WHO = (
-    ("/api/v1/apps/verify_credentials", "name", ""),
-    ("/api/v1/accounts/verify_credentials", "acct", "@"),
+    ("/api/v1/apps/verify_credentials", "name", "", (401, 403)),  # of a token without an app
+    ("/api/v1/accounts/verify_credentials", "acct", "@", (403,)),
 )
 _LIMITS_AGE = 3600.0  # seconds after which a server's limits are asked again
 
@@ -225,8 +225,8 @@ async def verify(settings: Settings) -> str:
     do not. Raises a DeliveryError.
     """
     async with _server(settings, ssl.create_default_context()) as server:
-        for question, name, sign in _WHO:
-            answer = await server.ask("GET", question, also=(403,))
+        for question, name, sign, not_told in _WHO:
+            answer = await server.ask("GET", question, also=not_told)
             if answer.status == 200:
                 found = json_object(answer, server.url).get(name)
                 return sign + one_line(str(found or ""), 100)
