@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from shutterpost.camera import xml
 from shutterpost.wire.http import Refused
@@ -18,6 +19,7 @@ _ADDRESS_LIMIT = 254  # characters (RFC 5321, 4.5.3.1.3)
 _MARKER = re.compile(r"(?:\A|\n)[ \t]*language_sh100_utf8\s*\Z")
 _BETWEEN = ",; \t\r\n"
 _SEPARATED = re.compile(r"(?:\"[^\"]*+\"|[^;,])*+(?:[;,]|\Z)")
+_DEVICE = re.compile("(?:^|&)DUID=([^&]{0,200})")
 _ADDRESS = re.compile(
     r"[^\s<>()\[\]@,;:\"\\\x00-\x1f\x7f-\x9f]+@[^\s<>()@,;:\"\\\x00-\x1f\x7f-\x9f]+"
 )
@@ -71,6 +73,15 @@ def read_message(data: bytes, quirks: set[str]) -> Message:
         subject=" ".join(xml.text(xml.first(root, "title"))[:_SUBJECT_LIMIT].split()),
         text=_without_marker(xml.text(xml.first(root, "body"))),
     )
+
+
+def device_number(query: str) -> str:
+    """The camera's own number as the target's query says it: `DUID=123456789033` (capture).
+
+    At most 64 characters; empty if it says none.
+    """
+    said = _DEVICE.search(query)
+    return re.sub(r"[^0-9A-Za-z:._-]", "", unquote(said[1]))[:64] if said else ""
 
 
 def _address(text: str, role: str) -> tuple[str, str]:

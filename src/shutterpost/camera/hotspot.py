@@ -133,7 +133,8 @@ def page(user_agent: str, asked: str) -> Reply:
 
     Small enough for one segment, without script, for a 2012 browser on a 3-inch screen.
     """
-    model = recognise(user_agent)
+    agent = _cut(user_agent)
+    model = recognise(agent)
     known = model.name if model else _who_asks(asked)
     lines = [
         "<!DOCTYPE html><html><head><title>Shutterpost</title></head><body>",
@@ -141,7 +142,7 @@ def page(user_agent: str, asked: str) -> Reply:
         "<p>This camera has reached Shutterpost.</p>",
         "<p>To get back, press the camera's back or menu key, then share again.</p>",
         f"<p>Camera: {escape(known)}</p>" if known else "<p>Camera: not recognised</p>",
-        f"<p><small>{escape(_cut(user_agent))}</small></p></body></html>",
+        f"<p><small>{escape(agent)}</small></p></body></html>",
     ]
     return Reply(200, "\n".join(lines).encode())
 

@@ -1,11 +1,9 @@
 """A camera sends an e-mail (docs/protocol.md, section 3)."""
 
 import logging
-import re
-from urllib.parse import parse_qs
 
 from shutterpost.camera import replies
-from shutterpost.camera.email import Message
+from shutterpost.camera.email import Message, device_number
 from shutterpost.gateway.exchange import Exchange, House, check_alt_texts
 from shutterpost.intake import PHOTO_LIMIT, EmailIntake, Letter
 from shutterpost.logs import Steps
@@ -13,7 +11,7 @@ from shutterpost.model import AltText, Planned, caption
 from shutterpost.routes import REPEATABLE
 from shutterpost.spool import Arrival, Draft
 from shutterpost.threads import in_thread, to_the_end
-from shutterpost.wire.http import Refused, Request
+from shutterpost.wire.http import Refused
 from shutterpost.wire.multipart import boundary
 from shutterpost.wire.reply import Reply
 
@@ -97,7 +95,7 @@ class EmailDialogue:
             subject=message.subject,
             text=message.text,
             photos=letter.photos,
-            device=_device(exchange.request),
+            device=device_number(exchange.request.query),
             client=exchange.client,
             begun=begun,
         )
@@ -120,9 +118,3 @@ class EmailDialogue:
             len(draft.photos),
             sum(kept.size for _, _, kept in draft.photos),
         )
-
-
-def _device(request: Request) -> str:
-    """The camera's own number, as the query says it: `DUID=123456789033` (capture)."""
-    number = parse_qs(request.query).get("DUID", [""])[0]
-    return re.sub(r"[^0-9A-Za-z:._-]", "", number)[:64]

@@ -48,12 +48,12 @@ class Exchange:
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises Refused (413) if it is over `limit` bytes."""
-        data = b""
+        data = bytearray()
         async for piece in self.body:
             data += piece
             if len(data) > limit:
                 raise Refused(413, f"the message is over {limit} bytes")
-        return data
+        return bytes(data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class SocialDialogue:
         """`POST /<site>/auth`: a login or a logout."""
         [site] = exchange.groups
         data = await exchange.read(sns.MESSAGE_LIMIT)
-        wanted = sns.read_auth(data, exchange.body.quirks)
+        wanted = await in_thread(sns.read_auth, data, exchange.body.quirks)
         if isinstance(wanted, sns.Logout):  # what is under way must not end with it (proven)
             return replies.logout()
         if SITES[site].oauth:
@@ -55,7 +55,7 @@ class SocialDialogue:
         [site] = exchange.groups
         data = await exchange.read(sns.MESSAGE_LIMIT)
         await self._house.disk.require(len(data))
-        told = sns.read_announcement(data, exchange.body.quirks)
+        told = await in_thread(sns.read_announcement, data, exchange.body.quirks)
         delivery = self._house.routes.site(site)
         if delivery.action == "email":
             self._house.admit_recipients(exchange.client, delivery.recipients)

@@ -45,8 +45,8 @@ class Recorder:
         """Keep one request, unless it is a browser's, known already, or one too many."""
         if exchange.request.path.startswith(_BROWSERS):
             return
-        raw = written(exchange.request, await _beginning(exchange))
-        name = await in_thread(self._keep, exchange.request, raw)
+        beginning = await _beginning(exchange)
+        name = await in_thread(self._keep, exchange.request, beginning)
         if name:
             log.warning(
                 "%s asked something nobody knows yet: please look at %s and report it, "
@@ -55,7 +55,8 @@ class Recorder:
                 name,
             )
 
-    def _keep(self, request: Request, raw: bytes) -> Path | None:
+    def _keep(self, request: Request, body: bytes) -> Path | None:
+        raw = written(request, body)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if len(list(self._folder.iterdir())) >= FILE_LIMIT:
             return None
@@ -70,7 +71,7 @@ class Recorder:
 
 
 async def _beginning(exchange: Exchange) -> bytes:
-    data = b""
+    data = bytearray()
     try:
         async for piece in exchange.body:
             data += piece
@@ -78,7 +79,7 @@ async def _beginning(exchange: Exchange) -> bytes:
                 break
     except Refused:  # what came before the cut is worth keeping
         log.debug("the body of an unknown request was cut short")
-    return data[:BODY_LIMIT]
+    return bytes(data[:BODY_LIMIT])
 
 
 def written(request: Request, body: bytes) -> bytes:

@@ -205,16 +205,16 @@ def _part_head(data: bytes, start: int) -> tuple[int, int]:
 
 def _part_fields(head: bytes, quirks: set[str]) -> dict[str, str]:
     """The fields of a part's head; lines that are none are passed over."""
-    fields: dict[str, str] = {}
+    fields: dict[str, list[str]] = {}
     name = ""
     for line in decoded(head).split("\n"):
         if name and line[:1] in (" ", "\t"):
-            fields[name] += " " + line.strip()
+            fields[name].append(line.strip())
             continue
         name, colon, value = line.partition(":")
         name = name.strip().lower() if colon else ""
         if name:
-            fields.setdefault(name, value.strip())
+            fields.setdefault(name, [value.strip()])
         elif line.strip():
             quirks.add("multipart-stray-line")
-    return fields
+    return {name: " ".join(lines) for name, lines in fields.items()}
