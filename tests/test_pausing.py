@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from shutterpost.actions import MisconfiguredError, Note, Outcome, TemporaryError
 from shutterpost.couriers import COURIERS, Couriers, Patience
 from shutterpost.model import Delivery
-from shutterpost.pausing import PAUSE, Pauses
+from shutterpost.pausing import MOST, PAUSE, Pauses
 from shutterpost.spool import Spool, pauses
 from shutterpost.spool.schema import deliveries
 from tests.conftest import Smarthost, StartServer
@@ -173,6 +173,17 @@ def test_what_two_different_cameras_blame_is_evidence() -> None:
     assert not paused.accuse("email", 1, "a@b.c", 2000.0)  # disproved
     paused.forget(1)
     assert paused.accuse("email", 1, "a@b.c", 2000.0)
+
+
+def test_a_refused_camera_that_sends_and_sends_is_remembered_within_bounds() -> None:
+    paused = Pauses()
+    counted = [paused.accuse("email", delivery, "a@b.c", 0.0) for delivery in range(3 * MOST)]
+    assert counted == [True] * MOST + [False] * 2 * MOST
+    assert paused.accuse("email", 7, "a@b.c", 100.0)
+    assert paused.held_deliveries(100.0 + PAUSE - 1) == set(range(MOST))
+    assert paused.held_actions(100.0) == set()
+    assert paused.accuse("email", 999, "x@y.z", 100.0)
+    assert paused.held_actions(100.0) == {"email"}
 
 
 def test_a_camera_that_the_mail_server_refuses_stops_no_other(

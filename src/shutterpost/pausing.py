@@ -15,6 +15,8 @@ PAUSE = 900.0
 """Seconds until an action that cannot work as configured is tried again."""
 EVIDENCE = 2
 """Deliveries, about different things, that must say so before no other is even tried."""
+MOST = 100
+"""Deliveries of one paused action that wait for it; more are retried as after any error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,12 @@ class Pauses:
         if delivery in self._disproved:
             return False
         paused = self._paused.get(action, Paused())
-        witnesses = paused.witnesses
-        if not paused.is_proven:
-            witnesses |= {(delivery, about or str(delivery))}
-        self._paused[action] = Paused(now + PAUSE, witnesses)
+        witness = (delivery, about or str(delivery))
+        witnesses = paused.witnesses | {witness} if not paused.is_proven else paused.witnesses
+        accused = Paused(now + PAUSE, witnesses)
+        if len(witnesses) > MOST and not accused.is_proven:
+            return False
+        self._paused[action] = accused
         return True
 
     def end(self, action: str, delivered: int | None = None) -> None:
