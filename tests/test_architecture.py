@@ -12,7 +12,7 @@ SOURCE = Path(shutterpost.__file__).parent
 LAYERS = (
     (
         *("model", "quirks", "threads", "folder_threads", "faults", "systemd", "logs", "durable"),
-        *("live", "running", "dates", "pausing"),
+        *("live", "running", "dates", "clock", "pausing"),
     ),
     ("wire",),
     ("camera", "limits", "metrics", "disk"),
@@ -20,7 +20,7 @@ LAYERS = (
     ("config", "hosts", "photos_folder", "connection"),
     ("routes", "actions", "spool", "secret", "page_password"),
     ("intake", "simulator", "makers"),
-    ("gateway", "couriers", "upkeep"),
+    ("gateway", "couriers", "upkeep", "timekeeper"),
     ("doors", "dns_door", "web"),
     ("announce", "check"),
     ("server",),

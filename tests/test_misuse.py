@@ -53,6 +53,7 @@ class House:
             Devices([], lambda: self.now),
             lambda: self.now,
             lambda: None,
+            steady=lambda: self.now,
         )
         self.count = 0
 

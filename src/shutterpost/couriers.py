@@ -13,7 +13,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shutterpost import faults
@@ -25,6 +25,7 @@ from shutterpost.actions import (
     PermanentError,
     TemporaryError,
 )
+from shutterpost.clock import Correction
 from shutterpost.logs import Steps
 from shutterpost.model import Delivery, Photo, Planned
 from shutterpost.pausing import PAUSE, Pauses
@@ -86,6 +87,16 @@ class Couriers:
     def try_paused(self) -> None:
         """A person wants it tried now, paused or not."""
         self._paused.try_all_now()
+        self.wake()
+
+    def on_clock_set(self, correction: Correction) -> None:
+        """Nobody's patience is used up by that, nor is anything put off."""
+        by = correction.by
+        self._paused.on_clock_set(by)
+        self._under_way = {
+            id: (replace(delivery, patient_since=delivery.patient_since + by), task)
+            for id, (delivery, task) in self._under_way.items()
+        }
         self.wake()
 
     async def run(self) -> None:
@@ -254,7 +265,7 @@ class Couriers:
         )
 
     async def _again(self, delivery: Delivery, error: Exception) -> None:
-        patient_since = delivery.patient_since
+        patient_since = self._under_way[delivery.id][0].patient_since
         if not isinstance(error, MisconfiguredError):
             patient_since += await self._resume(delivery.action)
         now = self._clock()

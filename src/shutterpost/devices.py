@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from shutterpost.camera.models import is_browser, recognise
+from shutterpost.clock import Correction
 
 LIMIT = 1000
 """The most devices that are remembered; those not seen for longest are forgotten."""
@@ -105,6 +106,12 @@ class Devices:
         found = [dataclasses.replace(device) for device in changed if device]
         self._unwritten.clear()
         return found
+
+    def on_clock_set(self, correction: Correction) -> None:
+        """Correct what was seen under a wrong clock."""
+        for device in self._devices.values():
+            for name in ("first_seen", "last_seen", "last_dns", "last_check", "last_upload"):
+                setattr(device, name, correction.of(getattr(device, name)))
 
     def _note(self, client: str, what: str, **values: str | float | tuple[str, ...]) -> None:
         now = self._clock()

@@ -91,6 +91,13 @@ class Pauses:
             self._disproved.update(witness for witness, _ in paused.witnesses)
             self._disproved.discard(delivered)
 
+    def on_clock_set(self, by: float) -> None:
+        """The clock was set by some seconds: each is tried as far away as before."""
+        self._paused = {
+            action: replace(paused, until=paused.until + by) if paused.until else paused
+            for action, paused in self._paused.items()
+        }
+
     def forget(self, delivery: int) -> None:
         """This delivery is over."""
         self._disproved.discard(delivery)

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +18,7 @@ from shutterpost import logs, running, systemd
 from shutterpost.actions import store
 from shutterpost.announce import announce, cannot_listen
 from shutterpost.camera.models import hosts_of
+from shutterpost.clock import Clock
 from shutterpost.config import Config
 from shutterpost.config.values import Secret
 from shutterpost.couriers import Couriers, Patience
@@ -33,8 +33,10 @@ from shutterpost.model import Delivery
 from shutterpost.photos_folder import PhotosFolder
 from shutterpost.secret import folder_secret
 from shutterpost.spool import AlreadyRunning, NewerDatabase, Opened, Spool
+from shutterpost.spool.claims import LONGEST_RETRY
 from shutterpost.spool.relocate import relocate
 from shutterpost.spool.seen import seen
+from shutterpost.timekeeper import Timekeeper
 from shutterpost.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -116,23 +118,31 @@ class Server:
         self._metrics = Metrics()
         self._live = Live()
         known = self._spool.database.read_now(seen)
-        self._devices = Devices(known, time.time, self._device_did)
+        self._clock = Clock()
+        self._devices = Devices(known, self._clock, self._device_did)
         made = actions(config, self._secret, photos)
         self._couriers = Couriers(
             self._spool,
             made,
             Patience(config.delivery.first_retry, config.delivery.give_up),
-            time.time,
+            self._clock,
             self._tried,
         )
-        self._upkeep = Upkeep(config, self._spool, self._devices, time.time)
+        self._upkeep = Upkeep(config, self._spool, self._devices, self._clock)
+        self._timekeeper = Timekeeper(
+            self._clock,
+            self._spool.database,
+            config.delivery.give_up + 2 * LONGEST_RETRY + config.server.quiet,
+            (self._couriers.on_clock_set, self._devices.on_clock_set, self._upkeep.on_clock_set),
+        )
+        self._timekeeper.start()
         gateway = Gateway(
             config,
             self._spool,
             self._metrics,
             self._live,
             self._devices,
-            time.time,
+            self._clock,
             self._couriers.wake,
             unmailable(made),
         )
@@ -166,6 +176,7 @@ class Server:
         announce(config, listening, self._page, self._opened)
         self.delivering = asyncio.create_task(self._couriers.run())
         self._background = [
+            asyncio.create_task(self._timekeeper.run()),
             asyncio.create_task(self._upkeep.run()),
             asyncio.create_task(systemd.report()),
         ]
@@ -219,7 +230,7 @@ class Server:
             devices=self._devices,
             couriers=self._couriers,
             camera_port=camera_port,
-            clock=time.time,
+            clock=self._clock,
         )
         try:
             page = Page(house)

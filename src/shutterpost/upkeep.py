@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 from shutterpost.actions import DeliveryError, TemporaryError, UnansweredError
+from shutterpost.clock import Correction
 from shutterpost.config import Config
 from shutterpost.devices import Devices
 from shutterpost.spool import Spool
@@ -64,6 +65,11 @@ class Upkeep:
             log.info("%d delivered files were kept long enough and are removed", removed)
         if self._config.notify.email and self._config.email.host and now >= self._next_notice:
             await self._tell(now)
+
+    def on_clock_set(self, correction: Correction) -> None:
+        """What is to be done next is as far away as before."""
+        self._next_notice += correction.by
+        self._next_pictures += correction.by
 
     async def write_devices(self) -> None:
         """Write down which devices were seen."""

@@ -26,7 +26,7 @@ class EmailDialogue:
 
     async def post(self, exchange: Exchange) -> Reply:
         """Take an e-mail with its photos; when this returns they are on disk."""
-        begun = self._house.clock()
+        begun, started = self._house.clock(), self._house.steady()
         limit = self._house.config.server.max_upload * PHOTO_LIMIT
         if (exchange.request.length or 0) > limit:
             raise Refused(413, f"the e-mail is over the limit of {limit} bytes")
@@ -48,7 +48,7 @@ class EmailDialogue:
             finally:
                 exchange.body.quirks |= intake.quirks
                 await in_thread(intake.discard)
-        seconds = self._house.clock() - begun
+        seconds = self._house.steady() - started
         self._house.after_reply(self._house.metrics.uploaded, "email", intake.size, seconds)
         return replies.success()
 

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import Connection
@@ -48,10 +49,11 @@ class Gateway:
         clock: Callable[[], float],
         shipped: Callable[[], None],
         unmailable: Callable[[str], str] = lambda recipient: "",
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         """`shipped` is called after something new is in the spool.
 
-        `unmailable` says why an address cannot be mailed, or nothing.
+        `unmailable` says why an address cannot be mailed, or nothing. `steady` is for limits.
         """
         storage = config.storage
         self._house = House(
@@ -67,6 +69,7 @@ class Gateway:
             unmailable=unmailable,
             uploads=Hourly(config.server.public_uploads),
             recipients=Hourly(config.server.public_recipients),
+            steady=steady,
         )
         self._turns = hotspot.Turns(spool.database.read_now(hotspots.learned))
         self._recorder = Recorder(config.storage.data / "unknown")

@@ -82,7 +82,7 @@ class SocialDialogue:
         if (exchange.request.length or 0) > limit:
             raise Refused(413, f"the file is over the limit of {limit} bytes")
         await self._house.admit(exchange)
-        begun = self._house.clock()
+        begun, started = self._house.clock(), self._house.steady()
         incoming = await in_thread(self._house.spool.files.receive)
 
         def write(piece: bytes) -> None:
@@ -105,13 +105,13 @@ class SocialDialogue:
                 raise
             finally:
                 await in_thread(incoming.discard)
-        seconds = self._house.clock() - begun
+        seconds = self._house.steady() - started
         self._house.after_reply(self._house.metrics.uploaded, "social", incoming.size, seconds)
         return replies.success()
 
     def _check(self, login: sns.Login, client: str) -> None:
         """Refuse who may not share: 401, and 429 after too many tries."""
-        now = self._house.clock()
+        now = self._house.steady()
         if self._tries.is_shut_out(client, now):
             raise Refused(429, "too many failed logins, try again in five minutes")
         account = self._house.config.accounts.get(login.account.lower())

@@ -306,6 +306,8 @@ def migrate(connection: Connection) -> None:
             f"the database has version {found}, this Shutterpost knows {len(schema.MIGRATIONS)}: "
             "start the newer Shutterpost that wrote it"
         )
+    if found == len(schema.MIGRATIONS):
+        return  # nothing is written: a server starts on a full disk, too
     for statements in schema.MIGRATIONS[found:]:
         for statement in statements:
             connection.execute(text(statement))

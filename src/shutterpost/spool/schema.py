@@ -160,6 +160,8 @@ hotspots = Table(
     Column("answer", String(10), nullable=False),
 )
 
+clock = Table("clock", metadata, Column("seen", Float, nullable=False))
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE shipments (
@@ -282,5 +284,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "UPDATE photos SET received = "
         "(SELECT received FROM shipments WHERE shipments.id = photos.shipment_id)",
         "CREATE INDEX photos_by_time ON photos (received)",
+        "CREATE TABLE clock (seen FLOAT NOT NULL)",
     ),
 )
