@@ -1,34 +1,43 @@
 """A folder that hangs: every look at it blocks, as at an NFS server that is gone."""
 
-import ctypes
-import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import need, need_root
 
-_LAZY = 2  # MNT_DETACH
+_PROGRAM = """
+import ctypes, os, signal, sys
+libc = ctypes.CDLL(None, use_errno=True)
+folder = os.fsencode(sys.argv[1])
+device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+options = f"fd={device},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()}"
+if libc.mount(b"none", folder, b"fuse", 0, options.encode()):
+    sys.exit(os.strerror(ctypes.get_errno()))
+print("mounted", flush=True)
+signal.pause()
+"""
+"""A FUSE file system that never answers the kernel. It is a process of its own: as long as any
+process has its device open (a child that hangs there, say), calls hang on."""
 
 
 @contextmanager
 def hanging(folder: Path) -> Iterator[None]:
-    """Mount a FUSE file system over `folder` whose program never answers the kernel."""
+    """Have a folder hang; in the end, every call that hangs fails."""
     need_root()
-    libc = ctypes.CDLL(None, use_errno=True)
-    program = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-    try:
-        options = f"fd={program},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()}"
-        if libc.mount(b"none", bytes(folder), b"fuse", 0, options.encode()):
-            error = ctypes.get_errno()
-            raise OSError(error, os.strerror(error), str(folder))
+    with subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, str(folder)],
+        stdout=subprocess.PIPE,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"mounted\n"
         try:
             yield
         finally:
-            libc.umount2(bytes(folder), _LAZY)
-    finally:
-        os.close(program)  # every call that hangs fails now
+            program.kill()
+            subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from shutterpost.config.settings import Shell as Settings
 from shutterpost.config.values import Secret
 from shutterpost.model import Delivery, Photo, Shipment
 from shutterpost.photos_folder import PhotosFolder
-from tests.hanging import disk, frozen
+from tests.hanging import disk, frozen, hanging
 from tests.support import eventually, need
 
 SHOW = "import sys, json; json.dump([sys.argv[1:], sys.stdin.read()], open('out.json', 'a'))"
@@ -36,6 +36,8 @@ def delivering(tmp_path: Path) -> Callable[..., Coroutine[Any, Any, Outcome]]:
         to: tuple[str, ...] = ("a@b.c",),
         kept: dict[str, object] | None = None,
         instance: str = "",
+        folder: Path = tmp_path,
+        start_limit: float = 20.0,
         **settings: Any,
     ) -> Outcome:
         path = tmp_path / "spooled"
@@ -49,9 +51,10 @@ def delivering(tmp_path: Path) -> Callable[..., Coroutine[Any, Any, Outcome]]:
             assert kept is not None, "there is nothing to note"
             kept.update(json.loads(json.dumps(progress)))
 
-        folder = PhotosFolder(tmp_path / "photos", tmp_path, 0)
-        store = Store(folder, Secret("s"), instance)
-        shell = Shell(Settings(cmd=cmd, **{"timeout": 20.0, **settings}), tmp_path, store.store)
+        photos = PhotosFolder(tmp_path / "photos", tmp_path, 0)
+        store = Store(photos, Secret("s"), instance)
+        chosen = Settings(cmd=cmd, **{"timeout": 20.0, **settings})
+        shell = Shell(chosen, folder, store.store, start_limit)
         return await shell.deliver(delivery, note)
 
     return deliver
@@ -238,3 +241,27 @@ def test_a_command_that_cannot_be_killed_is_left_behind(
 
     with disk(tmp_path / "disk.img", mounted):
         asyncio.run(try_it())
+
+
+@pytest.mark.parametrize("what", ["program", "folder"])
+def test_a_command_on_a_folder_that_hangs_holds_up_nothing(
+    delivering: Callable[..., Coroutine[Any, Any, Outcome]], tmp_path: Path, what: str
+) -> None:
+    """Starting it blocks in the kernel: neither the event loop nor other threads may wait."""
+    nas = tmp_path / "nas"
+    nas.mkdir()
+    command, folder = (str(nas / "log.sh"), tmp_path) if what == "program" else ("true", nas)
+
+    async def rounds() -> int:
+        """How often the event loop went round meanwhile."""
+        number = 0
+        running = asyncio.create_task(delivering(command, folder=folder, start_limit=0.3))
+        while not running.done():
+            number += 1
+            await asyncio.sleep(0.01)
+        with pytest.raises(TemporaryError, match="does not answer"):
+            await running
+        return number
+
+    with hanging(nas):
+        assert asyncio.run(rounds()) > 10

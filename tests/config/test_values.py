@@ -159,6 +159,7 @@ REFUSES: tuple[tuple[Read, str, tuple[object, ...]], ...] = (
     (values.url, URL, ("a.b", "ftp://a", "https://", "https://a/b", "https://a b", "https://u@a")),
     (values.url, URL, ("https://[", "https://a:65536", "https://a:b", "https://[x]", "HTTPS://a")),
     (values.url, URL, ("https://a//", "https://a?b", "https://a#b", "https://:80", "https://]")),
+    (values.url, URL, ("https://[1.2.3.4]", "https://[:::]", "https://-a", "https://a-")),
     (values.url, TEXT, (1, None)),
     (words, WORDS, ("", "One", "three", 1, None, ["one"], True)),
     (values.mail_address, MAIL, ("a", "@", "a@", "@b", "a@b@c", "a b@c", "<a@b>", "a@b,c@d")),

@@ -12,6 +12,8 @@ import logging
 import math
 import os
 import signal
+import subprocess
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +30,7 @@ from shutterpost.actions import (
 )
 from shutterpost.config.placeholders import filled
 from shutterpost.config.settings import Shell as Settings
+from shutterpost.folder_threads import LIMIT, Alive, FolderHangs, FolderThreads
 from shutterpost.model import Delivery, Photo
 
 log = logging.getLogger(__name__)
@@ -48,12 +51,21 @@ class Shell:
     """Runs one configured command."""
 
     def __init__(
-        self, settings: Settings, folder: Path, store: Callable[[Photo, str], Awaitable[Path]]
+        self,
+        settings: Settings,
+        folder: Path,
+        store: Callable[[Photo, str], Awaitable[Path]],
+        start_limit: float = LIMIT,
     ) -> None:
-        """`folder` is where the command runs; `store` keeps a photo and returns its path."""
+        """`folder` is where the command runs; `store` keeps a photo and returns its path.
+
+        A command that is not started within `start_limit` seconds is on a disk that hangs.
+        """
         self._settings = settings
         self._folder = folder
         self._store = store
+        self._starting = FolderThreads(folder, start_limit)
+        self._waiting = FolderThreads(folder, math.inf)
 
     async def deliver(self, delivery: Delivery, note: Note) -> Outcome:
         """Store each photo and run the command for it, for each recipient.
@@ -110,32 +122,50 @@ class Shell:
         Its process group is ended with it. A child that left the group is nobody's any more:
         it is neither waited for nor ended.
         """
+        process = await self._start(command, given, said)
+        ended = asyncio.ensure_future(self._waiting.run(lambda _: process.wait()))
+        limit = self._settings.timeout
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
+            await asyncio.wait([ended], timeout=None if math.isinf(limit) else limit)
+            return ended.result() if ended.done() else None
+        finally:
+            if not ended.done():
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await asyncio.wait([ended], timeout=_AFTER_KILL)
+
+    async def _start(
+        self, command: Sequence[str], given: IO[bytes], said: IO[bytes]
+    ) -> "subprocess.Popen[bytes]":
+        """Start it in a thread: the program or its folder may be on a disk that hangs."""
+        abandoned = threading.Event()
+
+        def start(_: Alive) -> "subprocess.Popen[bytes]":
+            process = subprocess.Popen(  # noqa: S603 (the owner's command, without a shell)
+                command,
                 stdin=given,
-                stdout=asyncio.subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 stderr=said,
                 cwd=self._folder,
                 env={k: v for k, v in os.environ.items() if not k.startswith("SHUTTERPOST_")},
                 start_new_session=True,
             )
+            if abandoned.is_set():  # another attempt runs it
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            return process
+
+        try:
+            return await self._starting.run(start)
+        except FolderHangs:
+            abandoned.set()
+            raise TemporaryError(f"{command[0]} does not answer: is its disk there?") from None
         except OSError as error:
             kind = _CANNOT_RUN.get(error.errno or 0, MisconfiguredError)
             raise kind(f"{command[0]} cannot be run: {error.strerror}") from None
-        try:
-            limit = self._settings.timeout
-            async with asyncio.timeout(None if math.isinf(limit) else limit):
-                return await process.wait()
-        except TimeoutError:
-            return None
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_AFTER_KILL):
-                        await process.wait()
+        except asyncio.CancelledError:
+            abandoned.set()
+            raise
 
 
 def arguments(
