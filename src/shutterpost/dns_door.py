@@ -1,11 +1,13 @@
 """The DNS door: UDP and TCP around the responder.
 
 Silent to everyone outside the allowed networks (a TCP connection is closed without a
-byte), and to who asks more than fifty times a second. Other names are forwarded, if at
+byte). Who asks more than fifty times a second by UDP is sent to TCP, which has a limit of its
+own, so that forged questions silence nobody. Other names are forwarded, if at
 all, for a bounded number of askers at once.
 """
 
 import asyncio
+import functools
 import ipaddress
 import logging
 import socket
@@ -22,7 +24,7 @@ import dns.message
 
 from shutterpost.config.values import Address, Network
 from shutterpost.hosts import own_address
-from shutterpost.wire.dns import Forward, Responder, failure
+from shutterpost.wire.dns import QUERY_LIMIT, Forward, Responder, failure, truncated
 
 log = logging.getLogger(__name__)
 
@@ -39,32 +41,28 @@ TCP_TIMEOUT = 10.0
 
 _PKTINFO = getattr(socket, "IP_PKTINFO", 8)  # Linux; Python names it since 3.14
 _CLIENT_LIMIT = 10_000
+_LOGGED_LIMIT = 1000  # clients and names of which the log has a line
 _BURST = 64  # datagrams that are read before others get their turn
 _ROUTE_AGE = 60.0  # seconds for which our own address is remembered
 
 
-class _Clients:
-    """Who may ask, and how much more in this second."""
+class _RateLimit:
+    """How many more answers each client gets in this second."""
 
-    def __init__(self, allow: Sequence[Network]) -> None:
-        self._allow = allow
-        self._known: OrderedDict[str, tuple[bool, int, float]] = OrderedDict()
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def admits(self, client: str) -> bool:
         """Whether `client` gets an answer now."""
         now = time.monotonic()
-        allowed, left, since = self._known.get(client) or (self._is_allowed(client), 0, 0.0)
+        left, since = self._known.get(client, (0, 0.0))
         if now - since >= 1.0:
             left, since = ANSWERS_A_SECOND, now
-        self._known[client] = (allowed, max(0, left - 1), since)
+        self._known[client] = (max(0, left - 1), since)
         self._known.move_to_end(client)
         if len(self._known) > _CLIENT_LIMIT:
             self._known.popitem(last=False)
-        return allowed and left > 0
-
-    def _is_allowed(self, client: str) -> bool:
-        address = ipaddress.ip_address(client)
-        return any(address in network for network in self._allow)
+        return left > 0
 
 
 class DnsDoor:
@@ -86,7 +84,11 @@ class DnsDoor:
         self._address = address
         self._upstream = upstream
         self._asked = asked
-        self._clients = _Clients(allow)
+        self._is_allowed = functools.lru_cache(_CLIENT_LIMIT)(
+            lambda client: any(ipaddress.ip_address(client) in network for network in allow)
+        )
+        self._udp_rate, self._tcp_rate = _RateLimit(), _RateLimit()
+        self._logged: set[tuple[str, str]] = set()
         self._forwarding: set[asyncio.Task[None]] = set()
         self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
@@ -137,7 +139,12 @@ class DnsDoor:
                 log.debug("UDP: %s", error)
                 continue
             client = _plain(peer[0])
-            if not self._clients.admits(client):
+            if not self._is_allowed(client):
+                continue
+            if not self._udp_rate.admits(client):
+                # A forged address may have used this up; whoever it belongs to can still ask.
+                if again := truncated(wire):
+                    _send(udp, again, ancillary, peer)
                 continue
             local = _destination(ancillary)
             found = self._answered(wire, client, local)
@@ -152,6 +159,9 @@ class DnsDoor:
             return found
         if found.name:
             self._asked(client, found.name)
+            if (client, found.name) not in self._logged and len(self._logged) < _LOGGED_LIMIT:
+                self._logged.add((client, found.name))
+                log.info("DNS: %s asks for %s", client, found.name)
         return found.wire
 
     def _address_for(self, client: str, local: str) -> str:
@@ -218,9 +228,11 @@ class DnsDoor:
         client: str,
         local: str,
     ) -> None:
-        while self._clients.admits(client):
+        while self._is_allowed(client) and self._tcp_rate.admits(client):
             async with asyncio.timeout(TCP_TIMEOUT):
                 [length] = struct.unpack("!H", await reader.readexactly(2))
+                if length > QUERY_LIMIT:
+                    return
                 wire = await reader.readexactly(length)
             found = self._answered(wire, client, local)
             if found is None:

@@ -1,5 +1,7 @@
 """The responder, message by message."""
 
+import struct
+
 import dns.edns
 import dns.flags
 import dns.message
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shutterpost.camera.models import ALL_HOSTS
-from shutterpost.wire.dns import TTL, Answer, Forward, Responder, failure
+from shutterpost.wire.dns import TTL, Answer, Forward, Responder, failure, truncated
 
 ADDRESS = "192.168.1.23"
 REFUSING = Responder(ALL_HOSTS, forwards=False)
@@ -75,8 +77,12 @@ def test_edns_is_answered() -> None:
 
 def test_what_is_no_query_gets_no_answer() -> None:
     query = dns.message.make_query("gld.samsungosp.com", "A")
-    for wire in (b"", b"x", query.to_wire()[:-3], query.to_wire() + b"x", bytes(12)[:11]):
+    for wire in (b"", b"x", bytes(11)):
         assert REFUSING.respond(wire, ADDRESS) is None
+        assert truncated(wire) is None
+    for wire in (query.to_wire()[:-3], query.to_wire() + b"x", query.to_wire() + bytes(2000)):
+        assert rcode(wire) == dns.rcode.FORMERR
+        assert truncated(wire) is None
     query.flags |= dns.flags.QR
     assert REFUSING.respond(query.to_wire(), ADDRESS) is None
 
@@ -92,6 +98,53 @@ def test_queries_of_another_kind() -> None:
     found = REFUSING.respond(empty.to_wire(), ADDRESS)
     assert isinstance(found, Answer)
     assert dns.message.from_wire(found.wire).rcode() == dns.rcode.FORMERR
+
+
+def rcode(wire: bytes) -> dns.rcode.Rcode:
+    found = REFUSING.respond(wire, ADDRESS)
+    assert isinstance(found, Answer)
+    assert len(found.wire) <= max(12, len(wire))
+    return dns.message.from_wire(found.wire).rcode()
+
+
+def test_records_that_no_client_sends_are_not_read() -> None:
+    """Thousands of records that point at one long name took 18 s over TCP."""
+    name = b"".join(bytes([63]) + b"a" * 63 for _ in range(3)) + b"\0"
+    question = name + b"\0\1\0\1"
+    record = b"\xc0\x0c" + b"\0\1\0\1" + bytes(6)
+    for place in range(3):
+        counts = [0, 0, 0]
+        counts[place] = 80
+        head = struct.pack("!HHHHHH", 1, 0, 1, *counts)
+        assert rcode(head + question + 80 * record) == dns.rcode.FORMERR
+    two = struct.pack("!HHHHHH", 1, 0, 2, 0, 0, 0) + 2 * question
+    assert rcode(two) == dns.rcode.FORMERR
+    compressed = struct.pack("!HHHHHH", 1, 0, 1, 0, 0, 0) + b"\xc0\x0c\0\1\0\1"
+    assert rcode(compressed) == dns.rcode.FORMERR
+    signed = struct.pack("!HHHHHH", 1, 0, 1, 0, 0, 1) + question + b"\0\0\xfa" + bytes(8)
+    assert rcode(signed) == dns.rcode.FORMERR
+
+
+def test_answers_are_remembered_without_padding() -> None:
+    responder = Responder(ALL_HOSTS, forwards=False)
+    for size in range(0, 400, 8):
+        padding = dns.edns.GenericOption(dns.edns.OptionType.PADDING, bytes(size))
+        query = dns.message.make_query("www.msn.com", "A", use_edns=0, options=[padding])
+        found = responder.respond(query.to_wire(), ADDRESS)
+        assert isinstance(found, Answer)
+        assert query.is_response(dns.message.from_wire(found.wire))
+    assert len(responder._answered) == 1
+
+
+def test_who_asks_too_often_is_sent_to_tcp() -> None:
+    query = dns.message.make_query("gld.samsungosp.com", "A", use_edns=0)
+    wire = truncated(query.to_wire())
+    assert wire is not None
+    answer = dns.message.from_wire(wire)
+    assert query.is_response(answer)
+    assert answer.flags & dns.flags.TC
+    assert answer.answer == []
+    assert len(wire) <= len(query.to_wire())
 
 
 def test_equal_queries_get_equal_answers_under_their_own_number() -> None:
