@@ -12,7 +12,7 @@ SOURCE = Path(shutterpost.__file__).parent
 LAYERS = (
     (
         *("model", "quirks", "threads", "folder_threads", "faults", "systemd", "logs", "durable"),
-        *("live", "running", "dates", "clock", "pausing"),
+        *("live", "running", "dates", "clock", "pausing", "recent"),
     ),
     ("wire",),
     ("camera", "limits", "metrics", "disk"),

@@ -150,7 +150,7 @@ def test_free_space_is_reserved_by_all_uploads_together(tmp_path: Path) -> None:
         taken = 0
         with pytest.raises(Refused) as refused:
             for room in rooms:
-                room.take(1000)
+                room.take(STEP)
                 taken += 1
         assert refused.value.status == 503
         assert 5 <= taken <= 10  # other programs write to this disk as well

@@ -1,6 +1,7 @@
 """Failed logins."""
 
-from shutterpost.limits import CLIENT_LIMIT, Tries
+from shutterpost.limits import CLIENT_LIMIT, Hourly, Tries
+from shutterpost.recent import Recent
 
 
 def test_ten_failures_in_a_minute_shut_a_client_out_for_five_minutes() -> None:
@@ -27,3 +28,27 @@ def test_a_flood_of_clients_is_forgotten() -> None:
     for number in range(CLIENT_LIMIT + 5):
         tries.failed(str(number), 0.0)
     assert len(tries._shut_out) == CLIENT_LIMIT
+
+
+def test_clients_that_are_refused_are_forgotten_too() -> None:
+    """With nothing allowed, each of them was remembered for ever."""
+    for limit, amount in ((0, 1), (5, 6), (5, 0)):
+        hourly = Hourly(limit)
+        for number in range(CLIENT_LIMIT + 5):
+            hourly.take(str(number), amount, 0.0)
+        assert len(hourly._done) <= CLIENT_LIMIT
+    for _ in range(100):
+        assert hourly.take("nobody mailed", 0, 0.0)
+    assert hourly._done.get("nobody mailed") is None
+
+
+def test_the_one_not_used_for_longest_is_forgotten() -> None:
+    recent: Recent[str, int] = Recent(3)
+    for number, name in enumerate("abc"):
+        recent[name] = number
+    assert recent.use("a", lambda: 9) == 0
+    recent["d"] = 3
+    assert list(recent) == ["c", "a", "d"]
+    recent["c"] = 5
+    assert recent.use("e", lambda: 7) == 7
+    assert list(recent.items()) == [("d", 3), ("c", 5), ("e", 7)]

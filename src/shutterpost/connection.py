@@ -20,8 +20,8 @@ FAREWELL_LIMIT = 300
 
 _MORE = getattr(socket, "MSG_MORE", 0)  # Linux; elsewhere the FIN may follow on its own
 _LOOK = 0.05  # seconds between two looks at them
-_HEAD_READ = 16 * 1024
-_BODY_READ = 256 * 1024
+_READ = 16 * 1024  # at once on the event loop: a thousand requests may wait there
+_THREAD_READ = 256 * 1024  # and in a thread, of which there are few
 _TURN = 8 * 1024 * 1024  # bytes that a thread takes from one body before it serves another
 _WAKE_AT = 64 * 1024  # bytes the kernel collects before a body's reader is woken
 _HEAD_START = 1024  # bytes of progress that every connection is credited with
@@ -68,7 +68,7 @@ class Body:
                 taken += len(piece)
             if self._framing.complete or taken >= _TURN:
                 break
-            data = self._connection.read_now()
+            data = self._connection.read_now(_THREAD_READ)
         return taken
 
     def _content(self, data: bytes) -> bytes:
@@ -130,7 +130,7 @@ class Connection:
 
     async def read_head(self) -> bytes:
         """The next bytes, empty at the end. The caller limits the time."""
-        return await self._read(_HEAD_READ)
+        return await self._read(_READ)
 
     async def read_body(self, missing: int | None) -> bytes:
         """The next bytes of a body, empty at its end. Raises Refused (408) when none come.
@@ -141,16 +141,16 @@ class Connection:
         self._wake_when(1 if missing is None else min(missing, _WAKE_AT))
         try:
             async with asyncio.timeout(self._idle_timeout):
-                return await self._read(_BODY_READ)
+                return await self._read(_READ)
         except TimeoutError:
             if data := self.read_now():  # less than the kernel was to wait for
                 return data
         raise Refused(408, "the upload paused for too long")
 
-    def read_now(self) -> bytes:
+    def read_now(self, size: int = _READ) -> bytes:
         """What is there already; nothing if nothing is, or if the client is gone."""
         try:
-            data = self._sock.recv(_BODY_READ)
+            data = self._sock.recv(size)
         except OSError:
             return b""
         self.received += len(data)
@@ -187,7 +187,7 @@ class Connection:
     def has_left(self) -> bool:
         """Whether the client has closed its side too; what it sends meanwhile is dropped."""
         try:
-            return not self._sock.recv(_BODY_READ)
+            return not self._sock.recv(_READ)
         except BlockingIOError:
             return False
         except OSError:
@@ -200,7 +200,7 @@ class Connection:
         self.end_sending()
         try:
             self._wake_when(1)
-            while drained < DRAIN_LIMIT and (data := await self._read(_BODY_READ)):
+            while drained < DRAIN_LIMIT and (data := await self._read(_READ)):
                 drained += len(data)
                 await asyncio.sleep(0)  # a client that never pauses is not alone here
         except (OSError, Disconnected):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from shutterpost.camera.email import MESSAGE_LIMIT, Message, read_message
 from shutterpost.camera.files import media_type, safe_name
 from shutterpost.disk import Room
+from shutterpost.limits import Holding
 from shutterpost.spool.files import Files, Incoming, Kept
 from shutterpost.wire.http import Refused
 from shutterpost.wire.multipart import Data, Event, Multipart, Part, PartEnd
@@ -34,6 +35,7 @@ class EmailIntake:
         boundary: bytes,
         files: Files,
         room: Room,
+        holding: Holding,
         max_upload: int,
         accept: Callable[[Message], None],
     ) -> None:
@@ -41,6 +43,7 @@ class EmailIntake:
         self._multipart = Multipart(boundary)
         self._files = files
         self._room = room
+        self._holding = holding
         self._max_upload = max_upload
         self._accept = accept
         self._message: Message | None = None
@@ -112,6 +115,7 @@ class EmailIntake:
         elif self._message_data is not None:
             if len(self._message_data) + len(data) > MESSAGE_LIMIT:
                 raise Refused(413, f"the e-mail's message is over {MESSAGE_LIMIT} bytes")
+            self._holding.add(len(data))
             self._message_data += data
 
     def _end(self) -> None:
@@ -119,4 +123,6 @@ class EmailIntake:
             self._message = read_message(bytes(self._message_data), self.quirks)
             self._message_data = None
             self._accept(self._message)
+        elif self._into is not None:
+            self._into.end()
         self._into = None

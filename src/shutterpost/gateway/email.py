@@ -32,11 +32,12 @@ class EmailDialogue:
             raise Refused(413, f"the e-mail is over the limit of {limit} bytes")
         await self._house.admit(exchange)
         delimiter = boundary(exchange.request.value("Content-Type"))
-        with self._house.disk.room() as room:
+        with self._house.disk.room() as room, exchange.held.request() as holding:
             intake = EmailIntake(
                 delimiter,
                 self._house.spool.files,
                 room,
+                holding,
                 self._house.config.server.max_upload,
                 lambda message: self._accept(message, exchange.client),
             )

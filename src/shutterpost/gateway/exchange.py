@@ -13,7 +13,7 @@ from shutterpost.config import Config
 from shutterpost.config.values import PRIVATE
 from shutterpost.devices import Devices
 from shutterpost.disk import Disk
-from shutterpost.limits import Hourly
+from shutterpost.limits import Held, Hourly
 from shutterpost.live import Live, Upload
 from shutterpost.metrics import Metrics
 from shutterpost.model import AltText, MissingAltText, require_alt_texts
@@ -40,20 +40,29 @@ class Body(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request from the address `client`; `groups` are the variable parts of its path."""
+    """One request from the address `client`; `groups` are the variable parts of its path.
+
+    What is read of it into memory is part of `held`.
+    """
 
     request: Request
     body: Body
     client: str
+    held: Held
     groups: tuple[str, ...] = ()
 
     async def read(self, limit: int) -> bytes:
-        """The whole body. Raises Refused (413) if it is over `limit` bytes."""
+        """The whole body.
+
+        Raises Refused (413) if it is over `limit` bytes, (503) if too much is held for others.
+        """
         data = bytearray()
-        async for piece in self.body:
-            data += piece
-            if len(data) > limit:
-                raise Refused(413, f"the message is over {limit} bytes")
+        with self.held.request() as holding:
+            async for piece in self.body:
+                if len(data) + len(piece) > limit:
+                    raise Refused(413, f"the message is over {limit} bytes")
+                holding.add(len(piece))
+                data += piece
         return bytes(data)
 
 

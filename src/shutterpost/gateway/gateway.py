@@ -18,7 +18,7 @@ from shutterpost.gateway.email import EmailDialogue
 from shutterpost.gateway.exchange import Body, Exchange, House
 from shutterpost.gateway.social import SocialDialogue
 from shutterpost.gateway.unknown import Recorder
-from shutterpost.limits import Hourly
+from shutterpost.limits import Held, Hourly
 from shutterpost.live import Live
 from shutterpost.metrics import Metrics
 from shutterpost.routes import Routes
@@ -72,6 +72,7 @@ class Gateway:
             steady=steady,
         )
         self._turns = hotspot.Turns(spool.database.read_now(hotspots.learned))
+        self._held = Held()
         self._recorder = Recorder(config.storage.data / "unknown")
         email = EmailDialogue(self._house)
         social = SocialDialogue(self._house)
@@ -96,9 +97,9 @@ class Gateway:
         for pattern, methods in self._routes:
             if found := pattern.fullmatch(request.path):
                 handler = _chosen(request.method, methods)
-                return await handler(Exchange(request, body, client, found.groups("")))
+                return await handler(Exchange(request, body, client, self._held, found.groups("")))
         if not came_from_a_site(request):  # its pictures could fill the folder
-            await self._recorder.record(Exchange(request, body, client))
+            await self._recorder.record(Exchange(request, body, client, self._held))
         raise Refused(404, f"{request.path} is not known here")
 
     def _sharing(self, handler: Handler) -> Handler:

@@ -73,10 +73,12 @@ class Recorder:
 async def _beginning(exchange: Exchange) -> bytes:
     data = bytearray()
     try:
-        async for piece in exchange.body:
-            data += piece
-            if len(data) >= BODY_LIMIT:
-                break
+        with exchange.held.request() as holding:
+            async for piece in exchange.body:
+                holding.add(len(piece))
+                data += piece
+                if len(data) >= BODY_LIMIT:
+                    break
     except Refused:  # what came before the cut is worth keeping
         log.debug("the body of an unknown request was cut short")
     return bytes(data[:BODY_LIMIT])

@@ -52,14 +52,19 @@ class Incoming:
         while view:
             view = view[os.write(self._fd, view) :]
 
-    def keep(self) -> Kept:
-        """Fsync the file and move it into place (`Files.sync_names` makes the move last)."""
+    def end(self) -> None:
+        """The file is whole: fsync it, and hold no descriptor while others of its e-mail come."""
         assert self._fd is not None
         faults.point("written")
         sync(self._fd)
         faults.point("fsynced")
         os.close(self._fd)
         self._fd = None
+
+    def keep(self) -> Kept:
+        """Move the file into place, on disk (`Files.sync_names` makes the move last)."""
+        if self._fd is not None:
+            self.end()
         os.rename(self._files.incoming / self.file, self._files.path(self.file))
         faults.point("renamed")
         return Kept(self.file, self.size, self._hash.hexdigest())

@@ -1,0 +1,30 @@
+"""What is remembered about others: never more than so many, the oldest forgotten first."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Recent(OrderedDict[K, V]):
+    """The `limit` keys that were set or used last. Not safe for use by two threads at once."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        self.move_to_end(key)
+        if len(self) > self._limit:
+            self.popitem(last=False)
+
+    def use(self, key: K, make: Callable[[], V]) -> V:
+        """The value of a key, made if there is none; it is the last to be forgotten now."""
+        if key in self:
+            self.move_to_end(key)
+        else:
+            self[key] = make()
+        return self[key]
