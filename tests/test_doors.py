@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from shutterpost.config.values import PRIVATE, Address
-from shutterpost.connection import FAREWELL_LIMIT, Body
+from shutterpost.connection import DRAIN_LIMIT, FAREWELL_LIMIT, Body
 from shutterpost.doors import Answer, CameraDoor
 from shutterpost.quirks import Sightings
-from shutterpost.wire.http import Request
+from shutterpost.wire.http import Refused, Request
 from shutterpost.wire.reply import Reply
 from tests.support import Answer as Got
 from tests.support import ask, eventually, receive
@@ -236,3 +236,97 @@ def test_ipv6_clients_are_known_by_their_address(open_door: Open) -> None:
 async def _listen_everywhere(door: Running) -> None:
     await door.door.close(0.0)
     door.port = door.door.open(Address("::", 0)).port
+
+
+async def refuse(request: Request, body: Body, client: str) -> Reply:
+    raise Refused(503, "the disk is nearly full")
+
+
+def _announced(size: int) -> bytes:
+    return b"PUT / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size
+
+
+def test_a_client_that_sends_all_before_it_reads_sees_the_refusal(open_door: Open) -> None:
+    size = DRAIN_LIMIT + 20_000_000
+    with open_door(refuse).connect(_announced(size)) as sock:
+        for _ in range(size // 1_000_000):
+            sock.sendall(bytes(1_000_000))
+        sock.sendall(bytes(size % 1_000_000))
+        assert receive(sock).status == 503
+
+
+def test_a_chunked_body_is_drained_to_its_end(open_door: Open) -> None:
+    head = b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    door = open_door(refuse)
+    with door.connect(head) as sock:
+        for _ in range(DRAIN_LIMIT // 1_000_000 + 20):
+            sock.sendall(b"f4240\r\n" + bytes(1_000_000) + b"\r\n")
+        sock.sendall(b"0\r\n\r\n")
+        assert receive(sock).status == 503
+        # Its request is complete: it takes no place among the connections any more.
+        eventually(lambda: not door.door._connections)
+
+
+def test_a_refused_upload_has_the_clients_pace_but_may_not_pause(open_door: Open) -> None:
+    door = open_door(refuse, idle_timeout=0.5)
+    with door.connect(_announced(1000)) as sock:
+        for _ in range(8):  # longer in all than the timeout
+            sock.sendall(b"x")
+            assert select.select([], [], [sock], 0.1) == ([], [], [])
+        assert door.door._connections
+        eventually(lambda: not door.door._connections)  # it paused: closed
+        assert receive(sock).status == 503
+
+
+def test_a_refused_body_that_cannot_be_read_is_closed_within_bounds(open_door: Open) -> None:
+    head = b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n"
+    door = open_door(refuse)
+    with door.connect(head) as sock:
+        assert receive(sock).status == 503
+    eventually(lambda: not door.door._connections)
+
+
+def test_who_drains_makes_room_for_cameras(open_door: Open) -> None:
+    door = open_door(refuse, limit=2)
+    refused = [door.connect(_announced(1000)) for _ in range(2)]
+    assert [receive(sock).status for sock in refused] == [503, 503]
+    assert len(door.door._connections) == 2
+    with door.connect(GET) as sock:
+        assert b"nearly full" in receive(sock).body
+    for sock in refused:
+        sock.close()
+
+
+def test_one_too_many_sees_why_though_it_sends_much(open_door: Open) -> None:
+    release = threading.Event()
+
+    async def busy(request: Request, body: Body, client: str) -> Reply:
+        await asyncio.to_thread(release.wait, 20)
+        return Reply(200)
+
+    door = open_door(busy, limit=1)
+    first = door.connect(GET)
+    eventually(lambda: [c.request_complete for c in door.door._connections] == [True])
+    with door.connect(_announced(5_000_000)) as sock:
+        for _ in range(50):
+            sock.sendall(bytes(100_000))
+        assert receive(sock).status == 503
+    release.set()
+    assert receive(first).status == 200
+    first.close()
+
+
+def test_an_unreadable_head_is_told_after_its_reply(open_door: Open) -> None:
+    told: list[tuple[bytes, str]] = []
+
+    async def keep(head: bytes, client: str) -> None:
+        told.append((head, client))
+        raise OSError(errno.ENOSPC, "no space")
+
+    door = open_door(hello, on_unreadable=keep)
+    assert ask(door.port, b"BREW / HTTP/1.1\r\n\r\nmore").status == 405
+    assert ask(door.port, GET).status == 200
+    assert told == [(b"BREW / HTTP/1.1\r\n\r\nmore", "127.0.0.1")]
+    elsewhere = open_door(hello, on_unreadable=keep, allow=())
+    assert ask(elsewhere.port, b"BREW / HTTP/1.1\r\n\r\n").status == 405
+    assert len(told) == 1

@@ -11,9 +11,9 @@ from shutterpost.wire.body import ChunkedBody, SizedBody
 from shutterpost.wire.http import Refused, Request
 
 DRAIN_LIMIT = 64 * 1024 * 1024
-"""The most bytes that are read and thrown away after a reply."""
+"""The most bytes beyond the announced ones that are read and thrown away after a reply."""
 DRAIN_TIMEOUT = 30.0
-"""Seconds a client has to close after its reply."""
+"""Seconds a client has to close after its reply and its last announced byte."""
 
 FAREWELL_LIMIT = 300
 """The most answered connections that wait for their clients to close."""
@@ -60,6 +60,16 @@ class Body:
             del data  # a thousand slow cameras wait here, and need not hold it
             yield taken
 
+    async def drain(self) -> None:
+        """Throw away what is still announced, at the client's pace: it may read only then.
+
+        Raises Refused: 408 for a pause over the idle timeout, 400 for a body that ends
+        early or goes on in a way that cannot be read.
+        """
+        self._continue = False  # its answer has been sent
+        async for _ in self.pour(_drop):
+            pass
+
     def _take(self, data: bytes, take: Callable[[bytes], None]) -> int:
         taken = 0
         while data:
@@ -93,6 +103,10 @@ class Body:
             data = await self._connection.read_body(framing.missing)
             if not data:
                 raise Refused(400, "the upload was cut short")
+
+
+def _drop(piece: bytes) -> None:
+    """Nobody wants it."""
 
 
 class Connection:

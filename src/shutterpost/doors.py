@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from shutterpost import faults
 from shutterpost.camera import replies
@@ -43,6 +44,11 @@ _OTHER_FILES = 500  # descriptors for farewells, the database, deliveries and th
 _SESSION_KEY = re.compile("[0-9a-f]{32}")
 
 Answer = Callable[[Request, Body, str], Awaitable[Reply]]
+OnUnreadable = Callable[[bytes, str], Awaitable[None]]
+
+
+async def _ignore(head: bytes, client: str) -> None:
+    """Nobody wants to know."""
 
 
 class CameraDoor:
@@ -56,8 +62,13 @@ class CameraDoor:
         idle_timeout: float,
         head_timeout: float = HEAD_TIMEOUT,
         limit: int = CONNECTION_LIMIT,
+        on_unreadable: OnUnreadable = _ignore,
     ) -> None:
-        """`noted` is told which quirks a client's request had."""
+        """`noted` is told which quirks a client's request had.
+
+        `on_unreadable` gets the head of a request that could not be read, after its reply.
+        """
+        self._on_unreadable = on_unreadable
         self._answer = answer
         self._noted = noted
         self._is_allowed = functools.lru_cache(_KNOWN_ADDRESSES)(
@@ -131,7 +142,7 @@ class CameraDoor:
         if len(self._connections) >= self._limit and not self._make_room():
             refused = replies.error(Refused(503, "too many connections"))
             connection.send_now(refused.encode(time.time()))
-            connection.close()
+            self._farewells.add(connection)  # closed at once, its request would cost the reply
             return
         self._connections.add(connection)
         connection.task = asyncio.create_task(self._serve(connection))
@@ -169,12 +180,11 @@ class CameraDoor:
                 faults.point("replied")
                 connection.replied = True
                 self._note(connection.client, answered)
-                if connection.request_complete:
-                    self._farewells.add(connection)
-                    return
-                await connection.finish()
+                await self._tell_unreadable(connection.client, answered)
+                await self._finish(connection, answered.body)
         except Disconnected as error:
-            log.info("%s: gone before its reply: %s", connection.client, error)
+            when = "after" if connection.replied else "before"
+            log.info("%s: gone %s its reply: %s", connection.client, when, error)
         except asyncio.CancelledError:
             if connection.evicted and not connection.replied:
                 refused = replies.error(Refused(503, "too many connections"))
@@ -185,8 +195,9 @@ class CameraDoor:
         """Read a request and have it answered; None if the client said nothing."""
         request: Request | None = None
         body: Body | None = None
+        reader = HeadReader()
         try:
-            head = await self._read_head(connection)
+            head = await self._read_head(connection, reader)
             if head is None:
                 return None
             request, rest = head
@@ -202,10 +213,28 @@ class CameraDoor:
             raise
         except Exception as error:
             reply = replies.error(_trouble(connection.client, error))
-        return _Answered(reply, request, body.quirks if body else set())
+        return _Answered(reply, request, body, b"" if request else reader.begun)
 
-    async def _read_head(self, connection: Connection) -> tuple[Request, bytes] | None:
-        reader = HeadReader()
+    async def _finish(self, connection: Connection, body: Body | None) -> None:
+        """Have the reply arrive though the client is still sending its request.
+
+        A client that sends all before it reads gets it only when all was read here.
+        """
+        if body is not None and not connection.request_complete:
+            try:
+                await body.drain()
+            except Refused as refused:
+                log.info("%s: after its reply: %s", connection.client, refused.why)
+                if refused.status == HTTPStatus.REQUEST_TIMEOUT:
+                    return
+        if connection.request_complete:
+            self._farewells.add(connection)
+        else:
+            await connection.finish()
+
+    async def _read_head(
+        self, connection: Connection, reader: HeadReader
+    ) -> tuple[Request, bytes] | None:
         if found := reader.feed(connection.read_now()):  # mostly it is there already
             return found
         try:
@@ -225,7 +254,8 @@ class CameraDoor:
     def _note(self, client: str, answered: "_Answered") -> None:
         """Log and count a request that was answered; its reply has left, whatever fails here."""
         request = answered.request
-        quirks = sorted((request.quirks if request else set()) | answered.quirks)
+        body = answered.body
+        quirks = sorted((request.quirks if request else set()) | (body.quirks if body else set()))
         try:
             self._noted(client, quirks)
         except Exception:
@@ -238,14 +268,22 @@ class CameraDoor:
             f" ({', '.join(quirks)})" if quirks else "",
         )
 
+    async def _tell_unreadable(self, client: str, answered: "_Answered") -> None:
+        if answered.unreadable and self._is_allowed(client):
+            try:
+                await self._on_unreadable(answered.unreadable, client)
+            except OSError as error:  # a full disk, say
+                log.warning("%s: its request cannot be kept: %s", client, error)
+
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    """A request, if one could be read, and the reply to it."""
+    """A request, or the head of one that could not be read, and the reply to it."""
 
     reply: Reply
     request: Request | None
-    quirks: set[str]
+    body: Body | None
+    unreadable: bytes
 
     def encode(self) -> bytes:
         head_only = self.request is not None and self.request.method == "HEAD"

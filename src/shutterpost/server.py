@@ -147,7 +147,11 @@ class Server:
             unmailable(made),
         )
         self._door = CameraDoor(
-            gateway.answer, self._noted, config.server.allow, config.server.idle_timeout
+            gateway.answer,
+            self._noted,
+            config.server.allow,
+            config.server.idle_timeout,
+            on_unreadable=gateway.keep_unreadable,
         )
         self._dns: DnsDoor | None = None
         self._page: Page | None = None

@@ -96,11 +96,21 @@ class Gateway:
         self._house.devices.seen(client, " ".join(request.values("User-Agent")))
         for pattern, methods in self._routes:
             if found := pattern.fullmatch(request.path):
-                handler = _chosen(request.method, methods)
-                return await handler(Exchange(request, body, client, self._held, found.groups("")))
-        if not came_from_a_site(request):  # its pictures could fill the folder
-            await self._recorder.record(Exchange(request, body, client, self._held))
+                exchange = Exchange(request, body, client, self._held, found.groups(""))
+                if handler := _chosen(request.method, methods):
+                    return await handler(exchange)
+                await self._record(exchange)
+                raise _other_method(request.method, methods)
+        await self._record(Exchange(request, body, client, self._held))
         raise Refused(404, f"{request.path} is not known here")
+
+    async def keep_unreadable(self, head: bytes, client: str) -> None:
+        """Keep a request whose head could not be read. Raises OSError."""
+        await self._recorder.record_head(head, client)
+
+    async def _record(self, exchange: Exchange) -> None:
+        if not came_from_a_site(exchange.request):  # its pictures could fill the folder
+            await self._recorder.record(exchange)
 
     def _sharing(self, handler: Handler) -> Handler:
         """A request that shows that the hotspot check before it was answered well."""
@@ -145,10 +155,10 @@ class Gateway:
         return replies.time(self._house.clock())
 
 
-def _chosen(method: str, methods: dict[str, Handler]) -> Handler:
-    """The handler for a method. Raises Refused (405)."""
-    wanted = "GET" if method == "HEAD" else method
-    if wanted not in methods:
-        allowed: Sequence[str] = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
-        raise Refused(405, f"not with {method}", (("Allow", ", ".join(allowed)),))
-    return methods[wanted]
+def _chosen(method: str, methods: dict[str, Handler]) -> Handler | None:
+    return methods.get("GET" if method == "HEAD" else method)
+
+
+def _other_method(method: str, methods: dict[str, Handler]) -> Refused:
+    allowed: Sequence[str] = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
+    return Refused(405, f"not with {method}", (("Allow", ", ".join(allowed)),))

@@ -12,6 +12,7 @@ from pathlib import Path
 from shutterpost.gateway.exchange import Exchange
 from shutterpost.threads import in_thread
 from shutterpost.wire.http import Refused, Request
+from shutterpost.wire.text import decoded
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,12 @@ _HIDDEN = tuple(
     )
 )
 _SESSION_KEY = re.compile(rb"()([0-9a-f]{32})")
+# With the lines that it goes on in; the field may be what made the head unreadable.
+_HIDDEN_LINES = re.compile(
+    rb"^([ \t]*(?:%s)\b[^\n:]*:)([^\n]*(?:\n[ \t][^\n]*)*)" % "|".join(_HIDDEN_FIELDS).encode(),
+    re.IGNORECASE | re.MULTILINE,
+)
+_SITE_FIELD = re.compile(rb"^(?:origin|sec-fetch-site)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
 class Recorder:
@@ -46,23 +53,38 @@ class Recorder:
         if exchange.request.path.startswith(_BROWSERS):
             return
         beginning = await _beginning(exchange)
-        name = await in_thread(self._keep, exchange.request, beginning)
-        if name:
+        kept = await in_thread(self._keep_request, exchange.request, beginning)
+        self._tell(exchange.client, kept)
+
+    async def record_head(self, head: bytes, client: str) -> None:
+        """Keep a request that could not be read, unless it is TLS or a web site's."""
+        if head.lstrip(b"\r\n")[:1] < b" " or _SITE_FIELD.search(head):
+            return
+        self._tell(client, await in_thread(self._keep_head, head))
+
+    def _keep_request(self, request: Request, body: bytes) -> Path | None:
+        return self._keep(request.method, request.host + request.path, written(request, body))
+
+    def _keep_head(self, head: bytes) -> Path | None:
+        raw = masked(_HIDDEN_LINES.sub(_mask, head[:BODY_LIMIT]))
+        return self._keep("unreadable", decoded(raw.lstrip(b"\r\n").partition(b"\n")[0]), raw)
+
+    def _tell(self, client: str, kept: Path | None) -> None:
+        if kept:
             log.warning(
                 "%s asked something nobody knows yet: please look at %s and report it, "
                 "it may make another model work",
-                exchange.client,
-                name,
+                client,
+                kept,
             )
 
-    def _keep(self, request: Request, body: bytes) -> Path | None:
-        raw = written(request, body)
+    def _keep(self, kind: str, asked: str, raw: bytes) -> Path | None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if len(list(self._folder.iterdir())) >= FILE_LIMIT:
             return None
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", f"{request.host}{request.path}").strip("-")[:80]
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", asked).strip("-")[:80]
         digest = hashlib.sha256(raw).hexdigest()[:8]
-        path = self._folder / f"{request.method.lower()}-{slug}-{digest}.http"
+        path = self._folder / f"{kind.lower()}-{slug}-{digest}.http"
         if path.exists():
             return None
         path.touch(mode=0o600)
@@ -92,7 +114,13 @@ def written(request: Request, body: bytes) -> bytes:
         hidden = name.lower() in _HIDDEN_FIELDS
         lines.append(f"{name}: {'*' * len(value) if hidden else value}")
     head = "\r\n".join(lines).encode()
-    raw = _SESSION_KEY.sub(_mask, head) + b"\r\n\r\n" + body
+    return masked(head + b"\r\n\r\n" + body)
+
+
+def masked(raw: bytes) -> bytes:
+    """A request without what is secret or personal, as long as before."""
+    head = raw.partition(b"\r\n\r\n")[0]
+    raw = _SESSION_KEY.sub(_mask, head) + raw[len(head) :]
     for pattern in _HIDDEN:
         raw = pattern.sub(_mask, raw)
     return raw
