@@ -1,5 +1,7 @@
 """A server with the configuration of samsung-nx-emailservice does what that one did."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.conftest import Server, StartServer
@@ -132,3 +134,25 @@ def test_an_empty_alt_text_will_do(start_server: StartServer, mastodon: FakeMast
     send(server, "2.JPG", "3.JPG", to=("x@y.z",), text="Hello~~one")
     eventually(lambda: len(mastodon.posts) == 2)
     assert [media.description for media in mastodon.media.values()] == [None, None, "one"]
+
+
+def test_check_and_the_page_live_with_what_cannot_work(start_server: StartServer) -> None:
+    server = start_server(
+        'SENDERS = []\nUPLOAD_FOLDER = "photos"\n[ACTIONS]\n"a@b.c" = "mastodon.none"\n'
+        '"d@e.f" = "shell.none"\npicasa = "mastodon"\n'
+    )
+    assert "senders:   nobody" in server.output
+    password = (server.folder / "shutterpost-data" / "password").read_text().strip()
+    owner = Visitor(server.page)
+    assert owner.login(password).status == 303
+    for path in ("/", "/setup", "/deliveries", "/cameras"):
+        assert owner.get(path).status == 200, path
+    command = [sys.executable, "-m", "shutterpost", "check", "-c", str(server.config)]
+    command += ["--data", str(server.folder / "shutterpost-data")]
+    checked = subprocess.run(
+        command, cwd=server.folder, capture_output=True, text=True, check=False
+    )
+    assert checked.stderr == ""
+    assert "there is no section [mastodon.none]" in checked.stdout
+    answer = server.ask(email_request(email_body(("1.JPG", PHOTO))))
+    assert answer.status == 401

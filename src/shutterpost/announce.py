@@ -28,7 +28,7 @@ def announce(config: Config, listening: Address, page: "Page | None", opened: Op
         f"cameras:   http://{_reachable(listening)}, from {_networks(config)}",
         f"page:      {f'http://{_reachable(page.address)}/' if page else 'off'}",
         *_password(page),
-        f"senders:   {', '.join(config.senders)}",
+        f"senders:   {', '.join(config.senders) or 'nobody'}",
         f"data:      {config.storage.data}",
         f"photos:    {config.storage.photos}",
         f"mail:      {_mail(config)}",

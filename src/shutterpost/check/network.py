@@ -11,6 +11,7 @@ from shutterpost.actions import DeliveryError
 from shutterpost.camera.models import hosts_of
 from shutterpost.check.result import FAIL, OK, WARN, Result
 from shutterpost.config import Config
+from shutterpost.config.fitting import unusable
 from shutterpost.hosts import own_address
 
 _TIMEOUT = 5.0
@@ -62,7 +63,11 @@ def _mail(config: Config, offline: bool) -> Iterator[Result]:
 
 
 def _accounts(config: Config, offline: bool) -> Iterator[Result]:
-    used = {action.instance for action in config.actions.values() if action.name == "mastodon"}
+    used = {
+        action.instance
+        for key, action in config.actions.items()
+        if action.name == "mastodon" and not unusable(config, key, action)  # told as a warning
+    }
     for instance in sorted(used):
         settings = config.mastodon[instance]
         what = f"mastodon.{instance}" if instance else "mastodon"
