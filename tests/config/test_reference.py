@@ -240,6 +240,28 @@ def test_it_starts_where_the_reference_starts(
     assert [True] * bool(warning) == [warning in said for said in config.warnings[:1]]
 
 
+@pytest.mark.parametrize(
+    ("key", "name"), [("MASTODON_TOKEN", "MASTODON_TOKEN"), ("[MASTODON]\nTOKEN", "MASTODON.TOKEN")]
+)
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"\xff", "is not UTF-8 text"),
+        (b"id\nsecret\nhttps://x.org\n", "holds an app and no token"),
+    ],
+)
+def test_a_token_file_that_does_not_help_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, name: str, content: bytes, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "user").write_bytes(content)
+    config = read(tmp_path, f'UPLOAD_FOLDER = "photos"\n{key} = "user"\n')
+    [warning] = told(config, tmp_path)
+    assert name in warning
+    assert said in warning
+
+
 def test_no_secret_is_told_in_a_warning(tmp_path: Path) -> None:
     text = (
         "SECRET = 4711\nMAIL_PASSWORD = 4711\nMASTODON_TOKEN = 4711\n"

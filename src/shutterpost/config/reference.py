@@ -94,6 +94,7 @@ def place_data(table: Table, base: Path, beside: Path) -> None:
 
 def original(path: KeyPath, table: Table) -> KeyPath:
     """The key that the owner wrote in `table` for one of ours."""
+    path = (*path[:-1], path[-1].removesuffix("_file"))  # TOKEN names a file as well
     for theirs, ours in KEYS.items():
         if ours == path and theirs[0] in table:
             return theirs
