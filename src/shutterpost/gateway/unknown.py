@@ -1,7 +1,8 @@
 """Requests that nobody knows yet are kept: that is how the missing models get solved.
 
 One file per request below `data/unknown`, in the form of the recordings that the tests
-play. What is secret or personal is masked in place, so that lengths stay true.
+play. What is secret or personal is masked in place, and files are cut: what is kept is made
+to be shown to others.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import logging
 import re
 from pathlib import Path
 
+from shutterpost.camera.models import is_browser
 from shutterpost.gateway.exchange import Exchange
 from shutterpost.threads import in_thread
 from shutterpost.wire.http import Refused, Request
@@ -21,7 +23,13 @@ BODY_LIMIT = 64 * 1024
 FILE_LIMIT = 100
 """The most requests that are kept."""
 
-_BROWSERS = ("/favicon.ico", "/apple-touch-icon", "/robots.txt")
+# What browsers, phones and computers ask every server for, to see whether they are online.
+_PROBES = (
+    *("/favicon.ico", "/apple-touch-icon", "/robots.txt", "/admin", "/wp-", "/."),
+    *("/generate_204", "/gen_204", "/hotspot-detect.html", "/library/test/success.html"),
+    *("/connecttest.txt", "/ncsi.txt", "/success.txt", "/canonical.html", "/check_network_status"),
+)
+_BODY_END = re.compile(rb"[\x00-\x08\x0e-\x1f]|\xff\xd8\xff")
 _HIDDEN_FIELDS = ("authorization", "cookie", "proxy-authorization")
 _HIDDEN = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -31,6 +39,12 @@ _HIDDEN = tuple(
         rb"(\b(?:SessionKey|CameraCryptKey|Password|Token)=\")([^\"]+)",
         rb"(\b(?:password|passwd|pwd|token|oauth_\w+|duid)=)([^&\s<]+)",
         rb"(\"(?:password|passwd|pwd|token)\"\s*:\s*\")([^\"]+)",
+        rb"(<(?:title|body|content|text|comment|description|sender|receiver|name)\b[^<>]*>"
+        rb"(?:<!\[CDATA\[)?)([^<\]]+)",
+        rb"(\b(?:Title|Comment|Description)=\")([^\"]+)",
+        rb"(<\w{0,20}(?:gps|latitude|longitude|location)\w{0,20}>)([^<]+)",
+        rb"(\b\w{0,20}(?:gps|latitude|longitude)\w{0,20}=\"?)([^\"&\s<]+)",
+        rb"()([\w.+%-]{1,64})(?=@[\w-]{1,63}\.)",
     )
 )
 _SESSION_KEY = re.compile(rb"()([0-9a-f]{32})")
@@ -50,7 +64,8 @@ class Recorder:
 
     async def record(self, exchange: Exchange) -> None:
         """Keep one request, unless it is a browser's, known already, or one too many."""
-        if exchange.request.path.startswith(_BROWSERS):
+        agent = " ".join(exchange.request.values("User-Agent"))
+        if is_browser(agent) or exchange.request.path.startswith(_PROBES):
             return
         beginning = await _beginning(exchange)
         kept = await in_thread(self._keep_request, exchange.request, beginning)
@@ -118,12 +133,18 @@ def written(request: Request, body: bytes) -> bytes:
 
 
 def masked(raw: bytes) -> bytes:
-    """A request without what is secret or personal, as long as before."""
-    head = raw.partition(b"\r\n\r\n")[0]
-    raw = _SESSION_KEY.sub(_mask, head) + raw[len(head) :]
+    """A request without its files, and with what is secret or personal masked in place."""
+    head, end, body = raw.partition(b"\r\n\r\n")
+    raw = _SESSION_KEY.sub(_mask, head) + end + _without_files(body)
     for pattern in _HIDDEN:
         raw = pattern.sub(_mask, raw)
     return raw
+
+
+def _without_files(body: bytes) -> bytes:
+    """A body as far as its first byte that is no text: a photo, with its place and time."""
+    end = _BODY_END.search(body)
+    return body if end is None else body[: end.start()] + b"[cut: a file of the camera's]"
 
 
 def _mask(match: re.Match[bytes]) -> bytes:
