@@ -17,7 +17,7 @@ from shutterpost.camera.files import media_type, safe_name
 from shutterpost.camera.models import HOSTS
 from shutterpost.quirks import QUIRKS
 from shutterpost.wire.body import ChunkedBody
-from shutterpost.wire.dns import Answer, Responder
+from shutterpost.wire.dns import Answer, Responder, read
 from shutterpost.wire.http import HeadReader, Refused, Request
 from shutterpost.wire.multipart import Data, Multipart, Part, PartEnd
 
@@ -56,9 +56,9 @@ def message(data: bytes) -> None:
 
 def social(data: bytes) -> None:
     """The XML of logins and announcements."""
-    for read in (sns.read_auth, sns.read_announcement):
+    for reads in (sns.read_auth, sns.read_announcement):
         with suppress(Refused):
-            read(data, set())
+            reads(data, set())
 
 
 def credentials(data: bytes) -> None:
@@ -79,12 +79,17 @@ def names(data: bytes) -> None:
 
 def questions(data: bytes) -> None:
     """DNS messages: silence, or an answer that is not much longer, and readable."""
-    for responder in _RESPONDERS:
-        found = responder.respond(data, "192.0.2.1")
-        if isinstance(found, Answer):
-            assert dns.message.from_wire(found.wire).flags & dns.flags.QR
-            assert len(found.wire) <= len(data) + 60
-            assert found == responder.respond(data, "192.0.2.1")
+    query = read(data)
+    if isinstance(query, Answer):
+        assert dns.message.from_wire(query.wire).flags & dns.flags.QR
+    elif query is not None:
+        for responder in _RESPONDERS:
+            found = responder.answer(query, "192.0.2.1", query.cookie)
+            if isinstance(found, Answer):
+                assert dns.message.from_wire(found.wire).flags & dns.flags.QR
+                assert len(found.wire) <= len(data) + 60
+            else:
+                assert dns.message.from_wire(found.wire(b"id")).question
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

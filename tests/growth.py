@@ -20,7 +20,9 @@ from shutterpost.camera.files import safe_name
 from shutterpost.gateway.unknown import written
 from shutterpost.model import caption
 from shutterpost.web import words
+from shutterpost.wire import dns
 from shutterpost.wire.body import ChunkedBody
+from shutterpost.wire.dns import Forward, Query
 from shutterpost.wire.http import HeadReader, Refused, Request
 from shutterpost.wire.mail import Attachment, Head, Mail
 from shutterpost.wire.multipart import Multipart, boundary, parameters
@@ -148,6 +150,8 @@ def _mail(data: bytes) -> object:
     return Mail(head, [Attachment(text[:180], "image/jpeg", 1)])
 
 
+QUERY = Query(b"id", 0, b"\1a\0\0\1\0\1", b"\1a\0", 1, 1, None)
+
 READERS: dict[str, Read] = {
     "login": lambda data: sns.read_auth(b'<Request Method="login" ' + data, set()),
     "login in tags": lambda data: sns.read_auth(b"<Request>" + data + b"</", set()),
@@ -189,6 +193,8 @@ READERS: dict[str, Read] = {
     "refusal": lambda data: replies.error(Refused(400, data.decode(errors="ignore"))),
     "trouble": lambda data: words.trouble(data.decode(errors="ignore")),
     "smarthost's words": _smtp,
+    "query": lambda data: dns.read(b"\0\1\1\0\0\1\0\0\0\0\0\1" + data),
+    "far query": lambda data: Forward(QUERY).answered(b"id", b"id\x80\0\0\1" + data),
     "log line": lambda data: one_line(data.decode(errors="ignore"), 200),
 }
 

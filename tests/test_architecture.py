@@ -21,7 +21,7 @@ LAYERS = (
     ("routes", "actions", "spool", "secret", "page_password"),
     ("intake", "simulator", "makers"),
     ("gateway", "couriers", "upkeep", "timekeeper"),
-    ("doors", "dns_door", "web"),
+    ("doors", "dns_door", "dns_clients", "dns_upstream", "web"),
     ("announce", "check"),
     ("server",),
     ("commands",),

@@ -1,68 +1,38 @@
 """The DNS door: UDP and TCP around the responder.
 
 Silent to everyone outside the allowed networks (a TCP connection is closed without a
-byte). Who asks more than fifty times a second by UDP is sent to TCP, which has a limit of its
-own, so that forged questions silence nobody. Other names are forwarded, if at
-all, for a bounded number of askers at once.
+byte); for what happens to those who ask too often see `dns_clients`. Other names are
+forwarded, if at all, for a bounded number of askers at once.
 """
 
 import asyncio
-import functools
 import ipaddress
 import logging
+import secrets
 import socket
 import struct
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-import dns.asyncquery
-import dns.entropy
-import dns.exception
-import dns.message
-
 from shutterpost.config.values import Address, Network
+from shutterpost.dns_clients import Clients, Way
+from shutterpost.dns_upstream import Upstream
 from shutterpost.hosts import own_address
-from shutterpost.wire.dns import QUERY_LIMIT, Forward, Responder, failure, truncated
+from shutterpost.wire.dns import QUERY_LIMIT, Answer, Forward, Query, Responder, read
+from shutterpost.wire.dns_cookies import Cookies
 
 log = logging.getLogger(__name__)
 
-ANSWERS_A_SECOND = 50
-"""The most answers that one client gets in a second."""
 FORWARD_LIMIT = 100
 """The most queries that are forwarded at once."""
-FORWARD_TIMEOUT = 3.0
-"""Seconds that the upstream resolver has."""
-TCP_LIMIT = 50
-"""The most TCP connections at once."""
 TCP_TIMEOUT = 10.0
 """Seconds a TCP connection may be silent."""
 
 _PKTINFO = getattr(socket, "IP_PKTINFO", 8)  # Linux; Python names it since 3.14
-_CLIENT_LIMIT = 10_000
 _LOGGED_LIMIT = 1000  # clients and names of which the log has a line
 _BURST = 64  # datagrams that are read before others get their turn
 _ROUTE_AGE = 60.0  # seconds for which our own address is remembered
-
-
-class _RateLimit:
-    """How many more answers each client gets in this second."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[int, float]] = OrderedDict()
-
-    def admits(self, client: str) -> bool:
-        """Whether `client` gets an answer now."""
-        now = time.monotonic()
-        left, since = self._known.get(client, (0, 0.0))
-        if now - since >= 1.0:
-            left, since = ANSWERS_A_SECOND, now
-        self._known[client] = (max(0, left - 1), since)
-        self._known.move_to_end(client)
-        if len(self._known) > _CLIENT_LIMIT:
-            self._known.popitem(last=False)
-        return left > 0
 
 
 class DnsDoor:
@@ -82,17 +52,14 @@ class DnsDoor:
         """
         self._responder = responder
         self._address = address
-        self._upstream = upstream
+        self._upstream = Upstream(upstream)
         self._asked = asked
-        self._is_allowed = functools.lru_cache(_CLIENT_LIMIT)(
-            lambda client: any(ipaddress.ip_address(client) in network for network in allow)
-        )
-        self._udp_rate, self._tcp_rate = _RateLimit(), _RateLimit()
+        self._clients = Clients(allow, time.monotonic)
+        self._cookies = Cookies(secrets.token_bytes(32))
         self._logged: set[tuple[str, str]] = set()
         self._forwarding: set[asyncio.Task[None]] = set()
         self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
-        self._connections = 0
         self._own = ("", 0.0)
 
     async def open(self, address: Address) -> None:
@@ -132,37 +99,41 @@ class DnsDoor:
     def _serve_udp(self, udp: socket.socket) -> None:
         for _ in range(_BURST):
             try:
-                wire, ancillary, _, peer = udp.recvmsg(4096, 128)
+                wire, ancillary, _, peer = udp.recvmsg(QUERY_LIMIT + 1, 128)
             except BlockingIOError:
                 return
             except OSError as error:  # an ICMP error about an earlier answer
                 log.debug("UDP: %s", error)
                 continue
             client = _plain(peer[0])
-            if not self._is_allowed(client):
+            query = read(wire) if self._clients.may_ask(client) else None
+            if query is None:
                 continue
-            if not self._udp_rate.admits(client):
-                # A forged address may have used this up; whoever it belongs to can still ask.
-                if again := truncated(wire):
-                    _send(udp, again, ancillary, peer)
-                continue
-            local = _destination(ancillary)
-            found = self._answered(wire, client, local)
-            if isinstance(found, bytes):
-                _send(udp, found, ancillary, peer)
-            elif found is not None:
+            found = self._by_udp(query, client, _destination(ancillary))
+            if isinstance(found, Answer):
+                _send(udp, found.wire, ancillary, peer)
+            else:
                 self._begin_forward(found, udp, ancillary, peer)
 
-    def _answered(self, wire: bytes, client: str, local: str) -> bytes | Forward | None:
-        found = self._responder.respond(wire, self._address_for(client, local))
-        if found is None or isinstance(found, Forward):
-            return found
-        if found.name:
+    def _by_udp(self, query: Query | Answer, client: str, local: str) -> Answer | Forward:
+        """Who is over the limit is asked to come by TCP; a refusal is as cheap as that."""
+        if isinstance(query, Answer):
+            return query
+        now = time.time()
+        is_there = self._cookies.is_own(query.cookie, client, now)
+        if not self._clients.admits(client, Way.COOKIE if is_there else Way.UDP):
+            return self._responder.cut(query, self._cookies.given(query.cookie, client, now))
+        return self._answered(query, client, local)
+
+    def _answered(self, query: Query, client: str, local: str) -> Answer | Forward:
+        cookie = self._cookies.given(query.cookie, client, time.time())
+        found = self._responder.answer(query, self._address_for(client, local), cookie)
+        if isinstance(found, Answer) and found.name:
             self._asked(client, found.name)
             if (client, found.name) not in self._logged and len(self._logged) < _LOGGED_LIMIT:
                 self._logged.add((client, found.name))
                 log.info("DNS: %s asks for %s", client, found.name)
-        return found.wire
+        return found
 
     def _address_for(self, client: str, local: str) -> str:
         """What our names resolve to: this machine as the asker reaches it."""
@@ -195,31 +166,26 @@ class DnsDoor:
 
     async def _forwarded(self, forward: Forward, tcp: bool) -> bytes:
         """The upstream's answer under the query's own number, or SERVFAIL."""
-        query = dns.message.from_wire(forward.query.to_wire())
-        query.id = dns.entropy.random_16()
-        ask = dns.asyncquery.tcp if tcp else dns.asyncquery.udp
         try:
-            answer = await ask(query, self._upstream, timeout=FORWARD_TIMEOUT)
-        except (dns.exception.DNSException, OSError, EOFError) as error:
-            log.warning("DNS: %s does not answer: %s", self._upstream, error)
-            return failure(forward.query)
-        answer.id = forward.query.id
-        return answer.to_wire()
+            return await self._upstream.ask(forward, tcp)
+        except (OSError, EOFError) as error:
+            said = str(error) or type(error).__name__
+            log.warning("DNS: %s does not answer: %s", self._upstream.address, said)
+            return self._responder.failure(forward.query).wire
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = _plain(writer.get_extra_info("peername")[0])
         local = _plain(writer.get_extra_info("sockname")[0])
-        self._connections += 1
-        try:
-            if self._connections <= TCP_LIMIT:
-                await self._converse(reader, writer, client, local)
-        except (OSError, EOFError, TimeoutError):
-            log.debug("DNS: %s is gone", client)
-        finally:
-            self._connections -= 1
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+        with self._clients.connection(client) as has_room:
+            try:
+                if has_room and self._clients.may_ask(client):
+                    await self._converse(reader, writer, client, local)
+            except (OSError, EOFError):
+                log.debug("DNS: %s is gone", client)
+            finally:
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
 
     async def _converse(
         self,
@@ -228,16 +194,18 @@ class DnsDoor:
         client: str,
         local: str,
     ) -> None:
-        while self._is_allowed(client) and self._tcp_rate.admits(client):
+        while True:
             async with asyncio.timeout(TCP_TIMEOUT):
                 [length] = struct.unpack("!H", await reader.readexactly(2))
-                if length > QUERY_LIMIT:
-                    return
-                wire = await reader.readexactly(length)
-            found = self._answered(wire, client, local)
-            if found is None:
+                query = read(await reader.readexactly(length)) if length <= QUERY_LIMIT else None
+            if query is None:
                 return
-            answer = found if isinstance(found, bytes) else await self._forwarded(found, tcp=True)
+            await asyncio.sleep(self._clients.turn(client))
+            found = query if isinstance(query, Answer) else self._answered(query, client, local)
+            if isinstance(found, Answer):
+                answer = found.wire
+            else:
+                answer = await self._forwarded(found, tcp=True)
             writer.write(struct.pack("!H", len(answer)) + answer)
             async with asyncio.timeout(TCP_TIMEOUT):
                 await writer.drain()
