@@ -1,10 +1,13 @@
 """Nothing that a stranger sends grows without bound, and nobody takes another's place."""
 
 import asyncio
+import io
 import logging
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +18,13 @@ import pytest
 from sqlalchemy import insert
 from starlette.testclient import TestClient
 
+from shutterpost import devices as devices_module
 from shutterpost.camera import sns
+from shutterpost.devices import Devices
 from shutterpost.disk import STEP, Disk
 from shutterpost.limits import Hourly, Tries
 from shutterpost.live import LISTENER_LIMIT, Live
-from shutterpost.logs import LINES_A_SECOND, RateLimit
+from shutterpost.logs import ALL_LINES, LINE_LIMIT, LINES_ALIKE, RateLimit
 from shutterpost.model import AltText
 from shutterpost.spool import Spool, hotspots, schema, sharing
 from shutterpost.spool.sharing import Announced, SessionExpired
@@ -44,9 +49,9 @@ def count(spool: Spool, table: str) -> int:
 def test_sessions_and_announcements_have_a_bound(tmp_path: Path) -> None:
     spool = spool_in(tmp_path)
     write = spool.database.write_now
-    session = {"account": "me", "site": "facebook", "client": "10.0.0.1", "created": 1.0}
+    session = {"account": "me", "site": "facebook", "created": 1.0}
     rows = [
-        {**session, "key": f"{number:032}", "used": 1000.0 + number}
+        {**session, "client": f"c{number}", "key": f"{number:032}", "used": 1000.0 + number}
         for number in range(sharing.SESSION_LIMIT)
     ]
     write(lambda c: c.execute(insert(schema.sessions), rows))
@@ -68,6 +73,44 @@ def test_sessions_and_announcements_have_a_bound(tmp_path: Path) -> None:
     _, mine = spool.database.read_now(lambda c: sharing.announced(c, key, 20_000.0))
     assert [one.name for one in mine] == ["B.JPG"] * 3
     spool.close()
+
+
+def test_one_address_pushes_out_only_its_own_sessions_and_announcements(tmp_path: Path) -> None:
+    """Four PUTs of one byte took 1,240 MiB, because the session had announced so much."""
+    spool = spool_in(tmp_path)
+    write = spool.database.write_now
+    file = Announced(None, "facebook", "A.JPG", "NX300", "text", None)
+
+    def log_in(client: str, now: float) -> str:
+        return write(lambda c: sharing.log_in(c, "me", "facebook", client, now))
+
+    def announce(key: str) -> None:
+        write(lambda c: sharing.announce(c, key, file, "A.JPG", AltText.OPTIONAL, 200.0, 60.0))
+
+    camera = log_in("10.0.0.9", 1.0)
+    announce(camera)
+    keys = [log_in("10.0.0.1", 2.0 + each) for each in range(sharing.CLIENT_SESSIONS + 5)]
+    assert count(spool, "sessions") == sharing.CLIENT_SESSIONS + 1
+    for _ in range(sharing.CLIENT_ANNOUNCEMENTS // 2 + 5):
+        announce(keys[-2])
+        announce(keys[-1])
+    assert count(spool, "announcements") == sharing.CLIENT_ANNOUNCEMENTS + 1
+    _, waiting = spool.database.read_now(lambda c: sharing.announced(c, camera, 200.0))
+    assert [each.name for each in waiting] == ["A.JPG"]
+    spool.close()
+
+
+def test_what_a_device_says_and_what_is_to_be_written_have_bounds() -> None:
+    devices = Devices([], lambda: 1.0)
+    devices.checked("10.0.0.1", "h" * 60_000, "NX300" + "x" * 60_000)
+    devices.uploaded("10.0.0.1", "d" * 60_000, "m" * 60_000)
+    [device] = devices.all()
+    said = (device.last_host, device.user_agent, device.device, device.model)
+    assert [len(text) for text in said] == [200] * 4
+    for number in range(3 * devices_module.LIMIT):  # in less than the minute between two writes
+        devices.asked(f"10.1.{number // 256}.{number % 256}", "www.msn.com")
+    assert len(devices.all()) == devices_module.LIMIT
+    assert len(devices._unwritten) == devices_module.LIMIT
 
 
 def test_what_hotspot_checks_taught_has_a_bound(tmp_path: Path) -> None:
@@ -109,20 +152,67 @@ def test_a_notice_has_a_bound() -> None:
     assert "4900 more" in text
 
 
+class Log:
+    """What a handler with the limit writes, under a clock of the test's own."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.out = io.StringIO()
+        self._log = logging.Logger("x")
+        handler = logging.StreamHandler(self.out)
+        handler.addFilter(RateLimit(lambda: self.now))
+        self._log.addHandler(handler)
+
+    def write(self, many: int, client: str, message: str = "%s: asked") -> list[str]:
+        """The lines that were written."""
+        self.out.truncate(self.out.seek(0))
+        for _ in range(many):
+            self._log.info(message, client)
+        return self.out.getvalue().splitlines()
+
+
 def test_a_flood_of_log_lines_is_cut_and_said() -> None:
-    now = [100.0]
-    limit = RateLimit(lambda: now[0])
+    log = Log()
+    burst = LINES_ALIKE.burst
+    assert log.write(10 * burst, "10.0.0.1") == ["10.0.0.1: asked"] * burst
+    said = f"({9 * burst} lines were left out) "
+    assert log.write(1, "10.0.0.2") == [said + "10.0.0.2: asked"]  # not held back by the flood
+    assert log.write(1, "10.0.0.1", "%s: another thing") == ["10.0.0.1: another thing"]
+    log.now += 3600.0
+    assert len(log.write(2 * burst, "10.0.0.1")) == burst
 
-    def passes() -> tuple[bool, str]:
-        record = logging.LogRecord("x", logging.INFO, "", 0, "a line of %s", ("text",), None)
-        return limit.filter(record), record.getMessage()
 
-    written = [passes()[0] for _ in range(10 * LINES_A_SECOND)]
-    assert sum(written) == LINES_A_SECOND
-    now[0] += 1.0
-    left_out = 9 * LINES_A_SECOND
-    assert passes() == (True, f"({left_out} lines were left out) a line of text")
-    assert passes() == (True, "a line of text")
+def test_a_flood_of_log_lines_from_many_addresses_is_cut_too() -> None:
+    log = Log()
+    addresses = [f"10.0.{number // 200}.{number % 200}" for number in range(3 * ALL_LINES.burst)]
+    assert sum(len(log.write(1, address)) for address in addresses) == ALL_LINES.burst
+    log.now += 60.0
+    written = sum(len(log.write(1, address)) for address in addresses)
+    assert written == 60 * ALL_LINES.a_second
+
+
+def test_a_flood_of_requests_writes_a_bounded_log(server: Server) -> None:
+    request = b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\n\r\n"
+    for _ in range(LINES_ALIKE.burst + 500):
+        assert server.ask(request).status == 404
+    assert server.output.count("refused: 404") < LINES_ALIKE.burst + 100
+    assert len(server.output) < 1_000_000
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_a_long_line_and_its_traceback_are_cut(style: str) -> None:
+    code = (
+        "import logging; from shutterpost import logs; logs.start('%s')\n"
+        "try:\n    raise ValueError('v' * 10_000_000)\n"
+        "except ValueError:\n    logging.getLogger('x').exception('m' * 10_000_000)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code % style], capture_output=True, text=True, check=True
+    )
+    assert len(done.stderr) < 4 * LINE_LIMIT
+    assert "mmmm" in done.stderr
+    assert "characters left out" in done.stderr
+    assert "vvvv" in done.stderr
 
 
 @pytest.mark.parametrize("round", range(5))

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text as sql
 
 from shutterpost.config import Config, load
 from shutterpost.config.settings import Email, Notify
 from shutterpost.devices import Devices
 from shutterpost.model import Planned
 from shutterpost.spool import Draft, Spool, pauses
+from shutterpost.spool.upkeep import TOLD_AT_ONCE
 from shutterpost.upkeep import BETWEEN_NOTICES, LONG_PAUSE, Upkeep
 from tests.conftest import Smarthost
 
@@ -86,6 +88,25 @@ def test_failures_are_told_once_at_most_every_hour_with_the_list(
     assert "third trouble" in texts(smarthost)[1]
     assert "first trouble" not in texts(smarthost)[1]
     assert len(smarthost.inbox.mails) == 2
+
+
+def test_a_flood_of_failures_is_told_in_bounded_notices(house: House, smarthost: Smarthost) -> None:
+    """SQLite takes 32,766 values in a statement (250,000 on Debian): they are marked in parts."""
+    house.fail("x" * 1000)
+    row = "shipment_id, photo_id, action, recipients, state, attempts, due, created, finished, "
+    row += "receipt, last_error, progress, patient_since, told"
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 39999) "
+    many = (
+        f"INSERT INTO deliveries (key, {row}) {numbers} SELECT 'k' || i, {row} FROM deliveries, n"
+    )
+    house.write(lambda connection: connection.execute(sql(many)))
+    for _ in range(6):
+        house.round()
+        house.now += BETWEEN_NOTICES
+    told = texts(smarthost)
+    assert len(told) == 40_000 // TOLD_AT_ONCE
+    assert all(len(notice) < 50_000 for notice in told)
+    assert "and 9900 more" in told[0]
 
 
 def test_large_pictures_leave_with_their_photos(house: House) -> None:

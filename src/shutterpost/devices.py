@@ -4,16 +4,17 @@ Kept in memory and written down now and then, because a hotspot check must not c
 """
 
 import dataclasses
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from shutterpost.camera.models import is_browser, recognise
 from shutterpost.clock import Correction
+from shutterpost.recent import Recent
+from shutterpost.wire.text import writable
 
 LIMIT = 1000
 """The most devices that are remembered; those not seen for longest are forgotten."""
-_AGENT_LIMIT = 200
+_SAID_LIMIT = 200  # bytes of anything that a device says
 _QUIRK_LIMIT = 50
 
 
@@ -48,10 +49,11 @@ class Devices:
         changed: Callable[[str, str], None] = lambda client, what: None,
     ) -> None:
         """`changed` is told which device did what: `dns`, `check`, `upload`."""
-        self._devices = OrderedDict((device.client, device) for device in known)
+        self._devices: Recent[str, Device] = Recent(LIMIT)
+        self._devices.update((device.client, device) for device in known)
         self._clock = clock
         self._changed = changed
-        self._unwritten: set[str] = set()
+        self._unwritten: Recent[str, None] = Recent(LIMIT)
 
     def all(self) -> list[Device]:
         """The devices, the latest first."""
@@ -77,7 +79,7 @@ class Devices:
         if is_browser(user_agent):
             return
         known = self._devices.get(client)
-        agent = (known.user_agent if known else "") or user_agent[:_AGENT_LIMIT]
+        agent = (known.user_agent if known else "") or user_agent
         self._note(client, "", user_agent=agent)
 
     def checked(self, client: str, host: str, user_agent: str) -> None:
@@ -85,8 +87,7 @@ class Devices:
         if is_browser(user_agent):
             return
         now = self._clock()
-        agent = user_agent[:_AGENT_LIMIT]
-        self._note(client, "check", last_host=host, last_check=now, user_agent=agent)
+        self._note(client, "check", last_host=host, last_check=now, user_agent=user_agent)
 
     def uploaded(self, client: str, device: str = "", model: str = "") -> None:
         """A device's photo arrived."""
@@ -115,15 +116,11 @@ class Devices:
 
     def _note(self, client: str, what: str, **values: str | float | tuple[str, ...]) -> None:
         now = self._clock()
-        device = self._devices.get(client)
-        if device is None:
-            device = self._devices[client] = Device(client, now, now)
-            if len(self._devices) > LIMIT:
-                self._devices.popitem(last=False)
+        device = self._devices.use(client, lambda: Device(client, now, now))
         device.last_seen = now
         for name, value in values.items():
-            setattr(device, name, value)
-        self._devices.move_to_end(client)
-        self._unwritten.add(client)
+            cut = writable(value, _SAID_LIMIT) if isinstance(value, str) else value
+            setattr(device, name, cut)
+        self._unwritten[client] = None
         if what:
             self._changed(client, what)

@@ -3,12 +3,23 @@
 import json
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-LINES_A_SECOND = 500
-"""The most lines of the log in a second: a flood of requests does not fill the disk."""
+from shutterpost.recent import Bucket, Rate, Recent
+
+LINES_ALIKE = Rate(burst=500, a_second=1.0)
+"""Lines that say the same of the same client."""
+ALL_LINES = Rate(burst=5000, a_second=10.0)
+"""All lines: some 200 MB a day at the worst, so that a flood does not fill the disk."""
+KINDS = 1000
+"""The most kinds of lines and clients that are told apart; the oldest are forgotten."""
+LINE_LIMIT = 8192
+"""The most characters of a line, and of a traceback; what is in their middle is left out."""
+
+_KIND_LIMIT = 80  # characters that tell kinds apart
 
 FORMATS = ("text", "json")
 
@@ -27,24 +38,37 @@ def start(style: str) -> None:
 
 
 class RateLimit(logging.Filter):
-    """Lets through `LINES_A_SECOND`, and then says how many lines were left out."""
+    """Leaves lines out when there are too many, and then says how many.
+
+    Lines that say the same of the same client (their first value) have a limit of their own:
+    a flood from one address hides nobody else's lines.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._second = 0
-        self._lines = 0
+        self._lock = threading.Lock()  # every thread asks by itself
+        self._all = Bucket(ALL_LINES, clock())
+        self._alike: Recent[tuple[str, str], Bucket] = Recent(KINDS)
+        self._left_out = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether this line is written."""
-        second = int(self._clock())
-        if second != self._second:
-            left_out, self._second, self._lines = self._lines - LINES_A_SECOND, second, 0
-            if left_out > 0:
-                record.msg = f"({left_out} lines were left out) {record.getMessage()}"
-                record.args = ()
-        self._lines += 1
-        return self._lines <= LINES_A_SECOND
+        with self._lock:
+            return self._filter(record, self._clock())
+
+    def _filter(self, record: logging.LogRecord, now: float) -> bool:
+        values = record.args if isinstance(record.args, tuple) else ()
+        kind = (str(record.msg)[:_KIND_LIMIT], str(values[:1])[:_KIND_LIMIT])
+        alike = self._alike.use(kind, lambda: Bucket(LINES_ALIKE, now))
+        if not (alike.take(now) and self._all.take(now)):
+            self._left_out += 1
+            return False
+        if self._left_out:
+            record.msg = f"({self._left_out} lines were left out) {record.getMessage()}"
+            record.args = ()
+            self._left_out = 0
+        return True
 
 
 class Steps(logging.LoggerAdapter[logging.Logger]):
@@ -80,7 +104,7 @@ class _Text(logging.Formatter):
         number = getattr(record, "shipment", None)
         record.shipment = "" if number is None else f"shipment {number}: "
         try:
-            return super().format(record)
+            return _cut(super().format(record))
         finally:
             record.shipment = number
 
@@ -92,8 +116,15 @@ class _Json(logging.Formatter):
             line["shipment"] = number
         line["time"] = round(record.created, 3)
         line["level"] = record.levelname.lower()
-        line["message"] = record.getMessage()
+        line["message"] = _cut(record.getMessage())
         line["logger"] = record.name
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = _cut(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
+    if len(text) <= LINE_LIMIT:
+        return text
+    half = LINE_LIMIT // 2
+    return f"{text[:half]} ... ({len(text) - 2 * half} characters left out) ... {text[-half:]}"

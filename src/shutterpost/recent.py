@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 K = TypeVar("K")
@@ -28,3 +29,30 @@ class Recent(OrderedDict[K, V]):
         else:
             self[key] = make()
         return self[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`burst` at once, and `a_second` in the long run."""
+
+    burst: int
+    a_second: float
+
+
+class Bucket:
+    """How much of a rate is left (a token bucket)."""
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self._rate = rate
+        self._left = float(rate.burst)
+        self._when = now
+
+    def take(self, now: float) -> bool:
+        """Take one; whether there was one left."""
+        earned = max(0.0, now - self._when) * self._rate.a_second
+        self._left = min(float(self._rate.burst), self._left + earned)
+        self._when = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True

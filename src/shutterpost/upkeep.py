@@ -25,8 +25,7 @@ BETWEEN_PICTURES = 86400.0
 BETWEEN_NOTICES = 3600.0
 """Seconds between two notices at least."""
 
-
-_LISTED = 100  # failures in one notice
+_LISTED = 100  # failures in one notice; the others are counted
 
 
 class Upkeep:

@@ -36,10 +36,14 @@ SESSION_LIFETIME = 30 * 86400.0
 """Seconds a session lives without being used. The reference's live for ever (proven)."""
 GOES_ON = 600.0
 """Seconds after its quiet time in which an incomplete share still goes on."""
-SESSION_LIMIT = 10_000
+SESSION_LIMIT = 2000
 """The most sessions; the one that was not used for longest is forgotten."""
-ANNOUNCEMENT_LIMIT = 10_000
-"""The most announcements; the oldest is forgotten. With their texts some 200 MB at worst."""
+ANNOUNCEMENT_LIMIT = 2000
+"""The most announcements; the oldest is forgotten. With their texts 160 MB at worst."""
+CLIENT_SESSIONS = 100
+"""The most sessions that began at one address, so that it cannot push out all others."""
+CLIENT_ANNOUNCEMENTS = 200
+"""The most announcements in them."""
 
 
 class SessionExpired(Exception):
@@ -91,12 +95,14 @@ class Arrived:
 
 def log_in(connection: Connection, account: str, site: str, client: str, now: float) -> str:
     """Begin a session; returns its key, 128 random bits in hexadecimal."""
-    expired = select(sessions.c.key).where(sessions.c.used <= now - SESSION_LIFETIME)
-    connection.execute(delete(announcements).where(announcements.c.session.in_(expired)))
-    connection.execute(delete(sessions).where(sessions.c.used <= now - SESSION_LIFETIME))
-    oldest = select(sessions.c.key).order_by(sessions.c.used.desc()).offset(SESSION_LIMIT - 1)
-    connection.execute(delete(announcements).where(announcements.c.session.in_(oldest)))
-    connection.execute(delete(sessions).where(sessions.c.key.in_(oldest)))
+    latest = select(sessions.c.key).order_by(sessions.c.used.desc())
+    for forgotten in (
+        select(sessions.c.key).where(sessions.c.used <= now - SESSION_LIFETIME),
+        latest.where(sessions.c.client == client).offset(CLIENT_SESSIONS - 1),
+        latest.offset(SESSION_LIMIT - 1),
+    ):
+        connection.execute(delete(announcements).where(announcements.c.session.in_(forgotten)))
+        connection.execute(delete(sessions).where(sessions.c.key.in_(forgotten)))
     key = secrets.token_hex(16)
     row = {"key": key, "account": account, "site": site, "client": client}
     connection.execute(insert(sessions).values(**row, created=now, used=now))
@@ -128,10 +134,14 @@ def announce(
             )
     row = {"session": key, "site": file.site, "name": file.name}
     row |= {"camera": file.camera, "text": file.text}
-    added = connection.execute(insert(announcements).values(**row, created=now))
-    assert added.inserted_primary_key is not None
-    forgotten = int(added.inserted_primary_key[0]) - ANNOUNCEMENT_LIMIT
-    connection.execute(delete(announcements).where(announcements.c.id <= forgotten))
+    connection.execute(insert(announcements).values(**row, created=now))
+    latest = select(announcements.c.id).order_by(announcements.c.id.desc())
+    clients = select(sessions.c.key).where(sessions.c.client == session.client)
+    for forgotten in (
+        latest.where(announcements.c.session.in_(clients)).offset(CLIENT_ANNOUNCEMENTS),
+        latest.offset(ANNOUNCEMENT_LIMIT),
+    ):
+        connection.execute(delete(announcements).where(announcements.c.id.in_(forgotten)))
     prolong(connection, key, now, now + quiet)
 
 

@@ -6,7 +6,10 @@ from shutterpost.spool.deliveries import FAILED, WAITING
 from shutterpost.spool.pauses import Pause
 from shutterpost.spool.schema import deliveries, pauses, photos, shipments
 
+TOLD_AT_ONCE = 10_000
+"""The most failures of one notice; the next one tells the others."""
 _BATCH = 500
+_ERROR_LIMIT = 300  # characters of an error in a notice
 
 
 def purge(connection: Connection, before: float) -> list[str]:
@@ -50,20 +53,27 @@ def untold(
 ) -> tuple[list[tuple[int, str, str]], list[Pause]]:
     """What nobody was told yet: failures (id, action, error), and actions paused since long."""
     failed = connection.execute(
-        select(deliveries.c.id, deliveries.c.action, deliveries.c.last_error)
+        select(
+            deliveries.c.id,
+            deliveries.c.action,
+            func.substr(deliveries.c.last_error, 1, _ERROR_LIMIT).label("error"),
+        )
         .where(deliveries.c.state == FAILED, ~deliveries.c.told)
         .order_by(deliveries.c.id)
+        .limit(TOLD_AT_ONCE)
     )
     long_paused = connection.execute(
         select(pauses).where(~pauses.c.told, pauses.c.since <= paused_before)
     )
     return (
-        [(row.id, row.action, row.last_error) for row in failed],
+        [(row.id, row.action, row.error) for row in failed],
         [Pause(row.action, row.since, row.why) for row in long_paused],
     )
 
 
 def told(connection: Connection, failed: list[int], paused: list[str]) -> None:
     """They were told."""
-    connection.execute(update(deliveries).where(deliveries.c.id.in_(failed)).values(told=True))
+    for start in range(0, len(failed), _BATCH):  # a statement holds so many values at most
+        batch = deliveries.c.id.in_(failed[start : start + _BATCH])
+        connection.execute(update(deliveries).where(batch).values(told=True))
     connection.execute(update(pauses).where(pauses.c.action.in_(paused)).values(told=True))
