@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy import update as sql_update
 from sqlalchemy.exc import DBAPIError
 
-from shutterpost.spool import schema, sqlite
+from shutterpost.spool import rescue, schema, sqlite
 from shutterpost.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class Database:
         self._thread = threading.Thread(target=self._run, name="database", daemon=True)
         self._suspect = path.with_name(f"{path.name}.suspect")
         self._file = (0, 0)  # device and inode of the file that was opened
+        self._opened: rescue.Files = ((0, 0), (0, 0))  # what the writer has open
         self._shared_memory: int | None = None  # held open, see reserve_shared_memory
         self._backoff = 0.0
         self._next_try = 0.0
@@ -74,6 +75,7 @@ class Database:
         Returns where a damaged one was moved to; a new one then stands in its place.
         """
         set_aside = None
+        rescue.take_place(self.path)
         if not self.path.exists() or self._is_damaged():
             set_aside = self._set_aside()
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -168,10 +170,14 @@ class Database:
         stop = False
         while not stop:
             batch, stop = self._next_batch()
-            if connection is not None and sqlite.identity(self.path) != self._file:
-                sqlite.drop(connection)
-                connection = None
-            if connection is None and (connection := self._connect()) is None:
+            if connection is not None and rescue.files_of(self.path) != self._opened:
+                connection = self._bring_back(connection)
+                is_usable = connection is None
+            else:
+                is_usable = True
+            if is_usable and connection is None:
+                connection = self._connect()
+            if connection is None or not is_usable:
                 assert self._trouble is not None
                 for _, done in batch:
                     if done.set_running_or_notify_cancel():
@@ -183,6 +189,35 @@ class Database:
                 connection = None
         if connection is not None:
             sqlite.drop(connection)
+
+    def _bring_back(self, connection: Connection) -> Connection | None:
+        """The file was deleted or replaced. A deleted one is written anew from the open one.
+
+        Returns the connection if that cannot be done now: only it holds what there was.
+        """
+        if not rescue.is_deleted(self.path, self._opened):
+            sqlite.drop(connection)
+            return None
+        if time.monotonic() < self._next_try:
+            return connection
+        try:
+            rescue.write_anew(connection, self.path)
+        except (OSError, sqlite3.Error) as error:
+            self._stumble(OSError(errno.ESTALE, f"it was deleted; written anew: {error}"))
+            return connection
+        log.warning("%s was deleted while it was in use, and is written anew", self.path)
+        sqlite.drop(connection)
+        self._file = sqlite.identity(self.path)
+        self._next_try = 0.0
+        return None
+
+    def _stumble(self, why: Exception) -> None:
+        """Nothing can be written: try again after a while."""
+        if self._trouble is None:
+            log.error("the database cannot be used, trying again: %s", why)
+        self._trouble = why
+        self._backoff = min(_LONGEST_BACKOFF, max(_FIRST_BACKOFF, 2 * self._backoff))
+        self._next_try = time.monotonic() + self._backoff
 
     def _note_damage(self, error: Exception) -> None:
         """Have the next start look at the whole file, if it seems to be damaged."""
@@ -203,15 +238,11 @@ class Database:
             connection = self._writer.connect()
             with connection.begin():
                 connection.execute(select(schema.version))
-            if self._shared_memory is None:
-                self._shared_memory = sqlite.reserve_shared_memory(self.path)
+            self._shared_memory = sqlite.reserve_shared_memory(self.path, self._shared_memory)
+            self._opened = rescue.files_of(self.path)
         except Exception as error:
-            if self._trouble is None:
-                log.error("the database cannot be used, trying again: %s", sqlite.named(error))
-            self._trouble = sqlite.named(error)
-            self._note_damage(self._trouble)
-            self._backoff = min(_LONGEST_BACKOFF, max(_FIRST_BACKOFF, 2 * self._backoff))
-            self._next_try = now + self._backoff
+            self._stumble(sqlite.named(error))
+            self._note_damage(sqlite.named(error))
             return None
         if self._trouble is not None:
             log.warning("the database can be used again")

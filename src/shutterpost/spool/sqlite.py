@@ -65,15 +65,21 @@ def drop(connection: Connection) -> None:
         connection.close()
 
 
-def reserve_shared_memory(path: Path) -> int | None:
+def reserve_shared_memory(path: Path, held: int | None) -> int | None:
     """Give the -shm file its space on the disk now. Raises OSError.
 
     SQLite maps it into memory. Where a write finds no space for a page of it, the system
     answers with SIGBUS and the process is gone; asked for here, it is an error like others.
 
     Returns a descriptor that must stay open while connections are: to close any descriptor
-    of a file drops all locks that a process has on it (POSIX), also SQLite's own.
+    of a file drops all locks that a process has on it (POSIX), also SQLite's own. `held` is
+    the one of an earlier connection, which is closed if SQLite has made another file since.
     """
+    status = None if held is None else os.fstat(held)
+    if status is not None and held is not None:
+        if (status.st_dev, status.st_ino) == identity(path.with_name(f"{path.name}-shm")):
+            return held
+        os.close(held)
     try:
         descriptor = os.open(path.with_name(f"{path.name}-shm"), os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
