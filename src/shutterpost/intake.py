@@ -19,6 +19,12 @@ PHOTO_LIMIT = 1000
 """The most files of one e-mail."""
 
 
+def require_bytes(size: int, name: str) -> None:
+    """Raises Refused (400) for a file without a byte: it is no photo, and nothing to keep."""
+    if not size:
+        raise Refused(400, f"{name} is empty: the camera sent no byte of it")
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A whole e-mail: its message, and its files (name, media type, file) on disk."""
@@ -71,6 +77,8 @@ class EmailIntake:
             raise Refused(400, "the e-mail has no photo")
         photos = tuple((name, kind, file.keep()) for name, kind, file in self._arrived)
         self._files.sync_names()
+        if any(kept.cut for _, _, kept in photos):
+            self.quirks.add("cut-photo")
         return Letter(self._message, photos)
 
     def release(self) -> None:
@@ -124,5 +132,6 @@ class EmailIntake:
             self._message_data = None
             self._accept(self._message)
         elif self._into is not None:
+            require_bytes(self._into.size, self.name)
             self._into.end()
         self._into = None

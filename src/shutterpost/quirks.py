@@ -152,6 +152,16 @@ _LEDGER = (
         "proven: the reference takes any name in a live session; no camera seen doing it",
     ),
     Quirk(
+        "cut-photo",
+        "a JPEG without its end; it is stored and marked",
+        "none seen; half a photo is better than none",
+    ),
+    Quirk(
+        "undeclared-encoding",
+        "a message that is neither UTF-8 nor says what it is: read as CP949, else Latin-1",
+        "inferred: Korean firmware before UTF-8; language_sh100_utf8 names what came after",
+    ),
+    Quirk(
         "broken-xml",
         "XML that is not well-formed, read as far as its fields can be found",
         "capture: stray text between the elements of a login",

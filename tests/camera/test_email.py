@@ -79,8 +79,7 @@ BROKEN = {
     "stray markup": xml(sender='4p4"/> < <<sender>Camera@samsungcamera.com</sender>'),
     "two roots": b"<a/>" + xml(),
     "a NUL": xml() + b"\x00",
-    "bytes that are not UTF-8": xml().replace(b"Sent", b"\xbb\xe7"),
-    "an unknown encoding": xml().replace(b"UTF-8", b"EUC-KR"),
+    "an unknown encoding": xml().replace(b"UTF-8", b"no-such-thing"),
     "text before the declaration": b"x" + xml(),
     "an attribute without its quote": xml().replace(b"<email>", b'<email a="b>'),
 }
@@ -136,6 +135,70 @@ def test_what_is_no_address_among_several_is_passed_over(typed: str) -> None:
     found = read_message(xml(receivers=f"<receiver>{typed}</receiver>"), quirks)
     assert found.receivers == ("a@x",)
     assert "unreadable-receiver" in quirks
+
+
+KOREAN = "똠방각하 사진"
+
+
+def _declared(encoding: str, text: str, codec: str) -> bytes:
+    whole = xml(title=text, body=text).decode()
+    return whole.replace('encoding="UTF-8"', encoding).encode(codec)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec", "text"),
+    [
+        ('encoding="EUC-KR"', "cp949", KOREAN),
+        ("encoding='euc-kr' standalone='yes'", "euc-kr", "사진"),
+        ('encoding = "ks_c_5601-1987"', "euc-kr", "사진"),
+        ('encoding="Shift_JIS"', "cp932", "写真"),
+        ('encoding="GB2312"', "gb18030", "照片"),
+        ('encoding="Big5"', "cp950", "照片"),
+        ('encoding="iso-8859-1"', "latin-1", "été"),
+        ('encoding="UTF-16"', "utf-16", KOREAN),
+        ('encoding="UTF-8"', "utf-8", KOREAN),
+    ],
+)
+def test_xml_is_read_in_the_encoding_that_it_declares(encoding: str, codec: str, text: str) -> None:
+    quirks: set[str] = set()
+    message = read_message(_declared(encoding, text, codec), quirks)
+    assert (message.subject, message.text, quirks) == (text, text, set())
+
+
+@pytest.mark.parametrize("encoding", ["", 'encoding="UTF-8"'])
+@pytest.mark.parametrize(("codec", "text"), [("cp949", KOREAN), ("latin-1", "été à Genève")])
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_is_neither_utf_8_nor_declared_is_korean_or_latin(
+    encoding: str, codec: str, text: str, broken: bool
+) -> None:
+    quirks: set[str] = set()
+    data = _declared(encoding, text, codec)
+    message = read_message(data.replace(b"</email>", b"") if broken else data, quirks)
+    assert (message.subject, message.text) == (text, text)
+    assert quirks == {"undeclared-encoding", *(["broken-xml"] if broken else [])}
+
+
+def test_xml_that_is_declared_korean_and_is_not_is_read_all_the_same() -> None:
+    message = read(_declared('encoding="EUC-KR"', "사", "utf-8"))
+    assert message.subject == "사"
+
+
+def test_utf_8_that_lost_a_byte_stays_utf_8() -> None:
+    text = "사진과 동영상을 보냅니다"
+    data = xml(title=text).replace("니다".encode(), "니다".encode()[:-1])
+    assert read(data).subject == "사진과 동영상을 보냅니\ufffd"
+
+
+@given(st.text(max_size=40), st.sampled_from(["cp949", "utf-8", "latin-1", "utf-16", "shift_jis"]))
+def test_any_declaration_and_any_bytes_give_text_that_can_be_written(text: str, codec: str) -> None:
+    for declared in ("EUC-KR", "UTF-8", "UTF-16", "Shift_JIS", "no-such-thing", "utf-7"):
+        data = b'<?xml version="1.0" encoding="%s"?>' % declared.encode()
+        data += b"<email><sender>a@b.c</sender><receiver>a@b.c</receiver><title>"
+        try:
+            message = read(data + text.encode(codec, "ignore") + b"</title></email>")
+        except Refused:
+            continue
+        (message.subject + message.text).encode()
 
 
 def test_a_missing_sender_or_receiver_is_told() -> None:

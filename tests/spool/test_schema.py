@@ -100,5 +100,6 @@ def test_photos_of_the_first_release_were_received_with_their_shipment(tmp_path:
     database.open()
     database.close()
     connection = sqlite3.connect(tmp_path / "db")
-    assert connection.execute("SELECT received, name FROM photos").fetchall() == [(1234.5, "A.JPG")]
+    rows = connection.execute("SELECT received, name, cut FROM photos").fetchall()
+    assert rows == [(1234.5, "A.JPG", 0)]
     connection.close()

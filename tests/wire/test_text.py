@@ -17,6 +17,9 @@ from shutterpost.wire.text import decoded, url_text
         ("똠방각하".encode("cp949"), "똠방각하"),
         ("Müller, café".encode("latin-1"), "Müller, café"),
         (b"\xed\xa0\x80", "í\xa0\x80"),  # half a surrogate pair
+        ("사진과 동영상".encode()[:-1], "사진과 동영\ufffd"),
+        ("très éloigné à".encode()[:-1], "très éloigné \ufffd"),
+        (b"\xff", "ÿ"),
         (b"", ""),
     ],
 )

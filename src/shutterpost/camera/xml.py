@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, TreeBuilder
 from xml.parsers import expat
 
 from shutterpost.wire.http import Refused
+from shutterpost.wire.text import decoded
 
 _MARKUP = re.compile(
     r"<!\[CDATA\[(?P<cdata>.*?)(?:\]\]>|\Z)"
@@ -27,6 +28,18 @@ _MARKUP = re.compile(
 _ATTRIBUTE = re.compile(r"(?<![\w.:-])([A-Za-z_][\w.:-]*+)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
 _REFERENCE = re.compile(r"&(?:#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6})|(lt|gt|amp|quot|apos));")
 _DEPTH_LIMIT = 50
+_DECLARATION = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s{0,100}<\?xml\s[^<>]{0,200}?\bencoding\s{0,20}=\s{0,20}"
+    rb"[\"']([A-Za-z0-9._-]{1,40})[\"']"
+)
+_CODECS = {
+    **dict.fromkeys(("euc-kr", "ks_c_5601-1987", "cp949", "ms949", "uhc"), "cp949"),
+    **dict.fromkeys(("gb2312", "gbk", "gb18030"), "gb18030"),
+    **dict.fromkeys(("shift_jis", "windows-31j"), "cp932"),
+    **{"big5": "cp950", "euc-jp": "euc_jp"},
+}
+"""Encodings of more than one byte, which expat does not read, by the names that say them."""
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _NOT_A_CHARACTER = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -37,8 +50,9 @@ def read(data: bytes, quirks: set[str]) -> Element:
     Adds `broken-xml` to `quirks` in the second case. Raises Refused (400) for a
     document type declaration, an entity, or when there is no element at all.
     """
+    data, encoding = _readable(data, quirks)
     try:
-        return _well_formed(data)
+        return _well_formed(data, encoding)
     except (expat.ExpatError, ValueError, LookupError):  # not well-formed, or a strange encoding
         quirks.add("broken-xml")
         return _recover(data)
@@ -54,10 +68,29 @@ def text(element: Element | None) -> str:
     return "" if element is None else element.text or ""
 
 
-def _well_formed(data: bytes) -> Element:
+def _readable(data: bytes, quirks: set[str]) -> tuple[bytes, str | None]:
+    """The document, and the encoding to read it in; None if expat has to find that out."""
+    found = _DECLARATION.match(data)
+    declared = found[1].decode().lower() if found else ""
+    if codec := _CODECS.get(declared):
+        try:
+            return data.decode(codec).encode(), "utf-8"
+        except UnicodeDecodeError:
+            return decoded(data).encode(), "utf-8"
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        if declared not in ("", "utf-8") or data.startswith(_UTF_16):
+            return data, None
+        quirks.add("undeclared-encoding")
+        return decoded(data).encode(), "utf-8"
+    return data, None
+
+
+def _well_formed(data: bytes, encoding: str | None) -> Element:
     """Raises ExpatError, ValueError or LookupError (an encoding), and Refused."""
     builder = TreeBuilder()
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate(encoding)
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse_document_type
     parser.StartElementHandler = builder.start

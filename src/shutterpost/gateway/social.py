@@ -10,6 +10,7 @@ from shutterpost.camera import replies, sns
 from shutterpost.camera.files import media_type, safe_name
 from shutterpost.camera.sites import SITES
 from shutterpost.gateway.exchange import Exchange, House
+from shutterpost.intake import require_bytes
 from shutterpost.limits import Tries
 from shutterpost.logs import Steps
 from shutterpost.model import MissingAltText
@@ -150,7 +151,10 @@ class SocialDialogue:
         exchange: Exchange,
     ) -> None:
         """Commit a complete file, unless it is one that the camera put before."""
+        require_bytes(incoming.size, safe_name(expected.name))
         kept = await in_thread(_on_disk, incoming, self._house.spool.files)
+        if kept.cut:
+            exchange.body.quirks.add("cut-photo")
         delivery = self._house.routes.site(expected.site)
         name = safe_name(expected.name)
         arrived = Arrived(

@@ -42,7 +42,10 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One photo with its shipment and where it went. `path` is None once it was purged."""
+    """One photo with its shipment and where it went.
+
+    `path` is None once it was purged; `cut` says that it is a JPEG without its end.
+    """
 
     id: int
     shipment: int
@@ -60,6 +63,7 @@ class Card:
     alt_text: str
     camera: str
     deliveries: tuple[Sent, ...]
+    cut: bool
 
     @property
     def text(self) -> str:
@@ -185,6 +189,7 @@ def _card(row: Row[Any], files: Files, sent: list[Sent]) -> Card:
         alt_text=alt_texts[number] if number < len(alt_texts) else "",
         camera=row.of_camera,
         deliveries=tuple(found for found in sent if found.photo in (None, row.id)),
+        cut=row.cut,
     )
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shutterpost import faults
+from shutterpost.camera.jpeg import lacks_end
 from shutterpost.durable import make_folder, sync, sync_folder
 
 log = logging.getLogger(__name__)
@@ -23,11 +24,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A complete file on disk: its name in the spool, size in bytes, and hash."""
+    """A complete file on disk: its name in the spool, size in bytes, and hash.
+
+    `cut` says that it is a JPEG without its end.
+    """
 
     file: str
     size: int
     sha256: str
+    cut: bool = False
 
 
 class Incoming:
@@ -65,9 +70,10 @@ class Incoming:
         """Move the file into place, on disk (`Files.sync_names` makes the move last)."""
         if self._fd is not None:
             self.end()
+        cut = is_cut(self._files.incoming / self.file)
         os.rename(self._files.incoming / self.file, self._files.path(self.file))
         faults.point("renamed")
-        return Kept(self.file, self.size, self._hash.hexdigest())
+        return Kept(self.file, self.size, self._hash.hexdigest(), cut)
 
     def release(self) -> None:
         """The file belongs to a shipment now: `discard` leaves it alone."""
@@ -152,4 +158,10 @@ class Files:
         if not self.path(path.name).exists():
             os.link(path, self.path(path.name))
         sync_folder(self.photos)
-        return Kept(path.name, path.stat().st_size, digest)
+        return Kept(path.name, path.stat().st_size, digest, is_cut(path))
+
+
+def is_cut(path: Path) -> bool:
+    """Whether a file is a JPEG without its end. Raises OSError."""
+    with path.open("rb") as file:
+        return lacks_end(file)

@@ -47,6 +47,7 @@ def add_photo(
         "file": kept.file,
         "purged": False,
         "received": received,
+        "cut": kept.cut,
     }
     return _insert(connection, photos, row)
 

@@ -59,6 +59,7 @@ photos = Table(
     Column("file", String(64), nullable=False),
     Column("purged", Boolean, nullable=False),
     Column("received", Float, nullable=False),
+    Column("cut", Boolean, nullable=False),
     Index("photos_by_shipment", "shipment_id", "position"),
     Index("photos_by_time", "received"),
     sqlite_autoincrement=True,
@@ -285,5 +286,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "(SELECT received FROM shipments WHERE shipments.id = photos.shipment_id)",
         "CREATE INDEX photos_by_time ON photos (received)",
         "CREATE TABLE clock (seen FLOAT NOT NULL)",
+        "ALTER TABLE photos ADD COLUMN cut BOOLEAN NOT NULL DEFAULT FALSE",
     ),
 )

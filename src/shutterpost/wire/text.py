@@ -12,14 +12,18 @@ _PERCENT_ENCODED = {number: f"%{number & 0xFF:02X}" for number in _NO_URL}
 def decoded(data: bytes) -> str:
     """Bytes as text that every other place can hold: no surrogates.
 
-    UTF-8, else CP949, which Korean firmware used before (inferred), else Latin-1.
+    UTF-8, else CP949, which Korean firmware used before (inferred), else Latin-1; but UTF-8
+    with some bytes missing, as where a text was cut, stays what it is.
     """
     for encoding in ("utf-8", "cp949"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    return data.decode("latin-1")
+    damaged = data.decode("utf-8", "replace")
+    lost = damaged.count("\ufffd")
+    whole = sum(letter > "\x7f" for letter in damaged) - lost
+    return damaged if whole > lost else data.decode("latin-1")
 
 
 def url_text(data: bytes) -> str:
