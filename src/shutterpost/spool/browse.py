@@ -12,6 +12,10 @@ from shutterpost.spool.deliveries import FAILED, WAITING
 from shutterpost.spool.files import Files
 from shutterpost.spool.schema import attempts, deliveries, photos, shipments
 
+LISTED_TEXT = 2000
+"""Characters of a text that a list of photos shows at most; each may have 250,000."""
+_WHOLE_TEXT = 1 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -77,9 +81,12 @@ class Card:
 
 
 def newest(connection: Connection, files: Files, before: int | None, limit: int) -> list[Card]:
-    """A page of photos, the newest first, older than the photo `before`."""
+    """A page of photos, the newest first, older than the photo `before`.
+
+    Of what was typed with each, the first `LISTED_TEXT` characters are read.
+    """
     older = photos.c.id < before if before is not None else photos.c.id.is_not(None)
-    return _cards(connection, files, older, limit)
+    return _cards(connection, files, older, limit, LISTED_TEXT)
 
 
 def photo(connection: Connection, files: Files, photo_id: int) -> Card | None:
@@ -151,10 +158,20 @@ def counts(connection: Connection) -> dict[str, int]:
 
 
 def _cards(
-    connection: Connection, files: Files, which: ColumnElement[bool], limit: int
+    connection: Connection,
+    files: Files,
+    which: ColumnElement[bool],
+    limit: int,
+    text: int = _WHOLE_TEXT,
 ) -> list[Card]:
+    of_shipment = [
+        (func.substr(column, 1, text) if column is shipments.c.text else column).label(
+            f"of_{column.name}"
+        )
+        for column in shipments.c
+    ]
     rows = connection.execute(
-        select(photos, *(column.label(f"of_{column.name}") for column in shipments.c))
+        select(photos, *of_shipment)
         .join(shipments, shipments.c.id == photos.c.shipment_id)
         .where(which)
         .order_by(photos.c.id.desc())

@@ -1,5 +1,6 @@
 """Templates, forms and short messages: what every view uses."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class Pages:
         self._templates.filters.update(
             aim=words.aim,
             bytes=words.size,
+            people=words.people,
             iso=_iso,
             state=words.state,
             time=_time,
@@ -49,7 +51,8 @@ class Pages:
         """A whole page."""
         counts = await self._house.spool.database.read(browse.counts)
         session = request.state.session
-        text = self._templates.get_template(name).render(
+        text = await asyncio.to_thread(
+            self._templates.get_template(name).render,
             path=request.url.path,
             token=self._entry.token(session) if session else "",
             failed=counts[FAILED],

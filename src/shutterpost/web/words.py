@@ -1,6 +1,7 @@
 """What happened to a delivery, in a person's words."""
 
 import re
+from collections.abc import Sequence
 
 from shutterpost.spool.browse import Sent
 from shutterpost.spool.deliveries import DONE, DROPPED, FAILED
@@ -38,10 +39,20 @@ _DONE = {
 _SIGNS = {DONE: "✓", FAILED: "!", DROPPED: "–"}
 
 
+_PEOPLE = 3
+
+
+def people(addresses: Sequence[str]) -> str:
+    """A list of addresses: the first of them, and how many more there are."""
+    more = len(addresses) - _PEOPLE
+    some = ", ".join(addresses[:_PEOPLE])
+    return f"{some} and {more} more" if more > 0 else some
+
+
 def aim(sent: Sent) -> str:
     """Which action, and to whom."""
     is_mail = sent.action.partition(".")[0] == "email"
-    return f"{sent.action} to {', '.join(sent.recipients)}" if is_mail else sent.action
+    return f"{sent.action} to {people(sent.recipients)}" if is_mail else sent.action
 
 
 def times(number: int, what: str) -> str:
@@ -52,7 +63,7 @@ def times(number: int, what: str) -> str:
 def state(sent: Sent) -> dict[str, str]:
     """A mark for a delivery: its sign, its words, and a link if there is one."""
     kind = sent.action.partition(".")[0]
-    to = ", ".join(sent.recipients) if kind == "email" else sent.action.partition(".")[2]
+    to = people(sent.recipients) if kind == "email" else sent.action.partition(".")[2]
     link = ""
     if sent.state == DONE:
         said = f"{_DONE.get(kind, 'done')} {f'to {to}' if to else ''}".strip()
