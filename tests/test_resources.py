@@ -244,6 +244,70 @@ def test_recovered_photos_are_mailed_where_one_says(
     assert attachment.get_content() == PHOTO
 
 
+def damage_end(database: Path) -> None:
+    """Overwrite what nobody misses: the indexes' last pages, as far as there are some."""
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        [[page]] = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'deliveries_by_due'"
+        )
+    connection.close()
+    with database.open("rb+") as file:
+        file.seek((page - 1) * 4096)
+        file.write(os.urandom(4096))
+
+
+def test_what_a_damaged_database_still_says_is_recovered(
+    start_server: StartServer, smarthost: Smarthost
+) -> None:
+    server = start_server(
+        smarthost.config + '[actions]\n"keep@example.org" = "store"\n'
+        '[delivery]\nfirst_retry = "1 h"\n'
+    )
+    smarthost.stop()
+    both = ("keep@example.org", "someone@example.org")
+    body = email_body(("SAM_7.JPG", PHOTO), receivers=both, text="Hello", subject="A subject")
+    assert acknowledges(server, email_request(body))
+    eventually(lambda: len(server.stored()) == 1)
+    eventually(lambda: "will be tried again" in server.output)
+    server.kill()
+    data = server.folder / "data"
+    damage_end(data / "shutterpost.db")
+    (data / "shutterpost.db.suspect").touch()  # as the running server would have noticed
+    smarthost.start(smarthost.port)
+    server.start()
+    assert "FOUND:     1 photos" in server.output
+    assert run("recover", cwd=server.folder).stdout.startswith("recovered: 1")
+    [mail] = eventually(lambda: smarthost.inbox.mails)
+    assert mail.recipients == ["someone@example.org"]
+    assert mail.message["Subject"] == "A subject"
+    [attachment] = mail.message.iter_attachments()
+    assert attachment.get_filename() == "SAM_7.JPG"
+    assert len(server.stored()) == 1  # that had arrived
+
+
+def test_a_backup_of_the_database_finds_its_photos_again(
+    start_server: StartServer, smarthost: Smarthost
+) -> None:
+    """Set aside first, and then restored."""
+    server = start_server(smarthost.config)
+    smarthost.stop()
+    assert acknowledges(server, recording("email-nx300"))
+    assert server.stop() == 0
+    data = server.folder / "data"
+    backup = (data / "shutterpost.db").read_bytes()
+    damage(data / "shutterpost.db")
+    server.start()
+    assert "FOUND:     1 photos" in server.output
+    server.stop()
+    removed(data / "shutterpost.db")
+    (data / "shutterpost.db").write_bytes(backup)
+    smarthost.start(smarthost.port)
+    server.start()
+    assert "FOUND:" not in server.output
+    assert eventually(lambda: smarthost.inbox.mails)
+
+
 def test_what_the_database_knows_is_not_recovered_twice(server: Server) -> None:
     assert acknowledges(server, recording("email-nx300"))
     eventually(server.stored)

@@ -2,10 +2,22 @@
 
 import argparse
 import sys
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shutterpost.commands.options import USAGE_ERROR, read_config, server_options
 from shutterpost.config.settings import DATABASE
+from shutterpost.model import Planned
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from shutterpost.config import Config
+    from shutterpost.spool.database import Database
+    from shutterpost.spool.files import Kept
+    from shutterpost.spool.salvage import Salvaged
 
 _MAGIC = (
     (0, b"\xff\xd8\xff", "JPG"),
@@ -27,17 +39,10 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Returns the exit status. A photo that the database knows already is only tidied up."""
-    from sqlalchemy import exists, select
     from sqlalchemy.exc import DBAPIError
 
-    from shutterpost.camera.files import media_type
     from shutterpost.config.values import mail_address
-    from shutterpost.model import Planned
-    from shutterpost.routes import Routes
     from shutterpost.spool.database import Database, NewerDatabase
-    from shutterpost.spool.files import Files
-    from shutterpost.spool.schema import photos
-    from shutterpost.spool.spool import Draft, add
 
     config = read_config(options)
     data = config.storage.data
@@ -49,36 +54,10 @@ def run(options: argparse.Namespace) -> int:
     if not (data / DATABASE).exists():
         print(f"{data} is no server's data folder: name it with --data", file=sys.stderr)
         return 1
-    sender = next((name for name in config.senders if name != "*"), "Camera@samsungcamera.com")
-    routes = Routes(config.actions, bool(config.email.host), config.email.to)
-    planned = routes.email([to], 1) if to else [Planned("store", (sender,), 0)]
-    files, database = Files(data / "spool"), Database(data / DATABASE)
-    recovered = known = 0
+    database = Database(data / DATABASE)
     try:
         database.require_version()
-        for path in files.without_shipment():
-            kept = files.take_back(path)
-            if database.read_now(
-                lambda c, kept=kept: c.execute(  # type: ignore[misc]
-                    select(exists().where(photos.c.sha256 == kept.sha256))
-                ).scalar_one()
-            ):
-                files.remove(kept.file)
-                known += 1
-            else:
-                name = f"found-{kept.file[:8]}.{_suffix(path)}"
-                draft = Draft(
-                    received=path.stat().st_mtime,
-                    sender=sender,
-                    sender_name="",
-                    recipients=(to or sender,),
-                    subject=f"Recovered: {name}",
-                    text="",
-                    photos=((name, media_type(name, ""), kept),),
-                )
-                database.write_now(lambda c, draft=draft: add(c, draft, planned))  # type: ignore[misc]
-                recovered += 1
-            path.unlink()
+        recovered, known = _recover(config, database, to)
     except (NewerDatabase, OSError) as error:
         print(f"shutterpost recover: {error}", file=sys.stderr)
         return 1
@@ -87,6 +66,95 @@ def run(options: argparse.Namespace) -> int:
         return 1
     print(f"recovered: {recovered}; known already, and tidied up: {known}")
     return 0
+
+
+def _recover(config: "Config", database: "Database", to: str) -> tuple[int, int]:
+    """Make a shipment of each photo in `found`; how many, and how many are known already.
+
+    With what a damaged database still says about it: texts, and where it has not arrived.
+    """
+    from sqlalchemy import exists, select
+
+    from shutterpost.routes import Routes
+    from shutterpost.spool.files import Files
+    from shutterpost.spool.salvage import salvage
+    from shutterpost.spool.schema import photos
+
+    files = Files(config.storage.data / "spool")
+    routes = Routes(config.actions, bool(config.email.host), config.email.to)
+    damaged = sorted(
+        path
+        for path in database.path.parent.glob(f"{DATABASE}.damaged-*")
+        if not path.name.endswith(("-wal", "-shm"))
+    )
+    recovered = known = 0
+    for path in files.without_shipment():
+        kept = files.take_back(path)
+        same = select(exists().where(photos.c.sha256 == kept.sha256))
+        if database.read_now(lambda c, same=same: c.execute(same).scalar_one()):  # type: ignore[misc]
+            files.remove(kept.file)
+            known += 1
+        else:
+            photo = salvage(damaged, path.name) or _unknown(config, path)
+            if to:
+                planned = routes.email([to], 1)
+            else:
+                planned = list(photo.missing or (Planned("store", (photo.sender,), 0),))
+            database.write_now(_adding(photo, kept, planned))
+            recovered += 1
+        path.unlink()
+    return recovered, known
+
+
+def _unknown(config: "Config", path: Path) -> "Salvaged":
+    """A photo of which nothing is known any more."""
+    from shutterpost.camera.files import media_type
+    from shutterpost.spool.salvage import Salvaged
+
+    name = f"found-{path.name[:8]}.{_suffix(path)}"
+    sender = next((name for name in config.senders if name != "*"), "Camera@samsungcamera.com")
+    return Salvaged(
+        name=name,
+        media_type=media_type(name, ""),
+        sender=sender,
+        sender_name="",
+        recipients=(sender,),
+        site="",
+        subject=f"Recovered: {name}",
+        text="",
+        camera="",
+        received=path.stat().st_mtime,
+        number=0,
+        missing=None,
+    )
+
+
+def _adding(
+    photo: "Salvaged", kept: "Kept", planned: "Sequence[Planned]"
+) -> "Callable[[Connection], None]":
+    """The transaction that makes a shipment of one photo."""
+    from shutterpost.spool import deliveries
+    from shutterpost.spool.rows import add_photo, add_shipment
+
+    def add(connection: "Connection") -> None:
+        shipment = add_shipment(
+            connection,
+            received=photo.received,
+            sender=photo.sender,
+            sender_name=photo.sender_name,
+            recipients=list(photo.recipients),
+            site=photo.site,
+            subject=photo.subject,
+            text=photo.text,
+            camera=photo.camera,
+            client="",
+            photos_before=photo.number,
+        )
+        names = (photo.name, photo.media_type)
+        added = add_photo(connection, shipment, 0, *names, kept, photo.received)
+        deliveries.plan(connection, shipment, [added], planned, time.time())
+
+    return add
 
 
 def _suffix(path: Path) -> str:

@@ -129,9 +129,14 @@ class Files:
     def clean(self, known: Container[str], purged: Container[str]) -> tuple[int, int]:
         """Clear up after a crash: remove what is incomplete or `purged`, move the unknown.
 
-        Returns how many files were removed, and how many are in `found` now.
+        What is `known` again moves back from `found`: the owner restored a database. Returns
+        how many files were removed, and how many are in `found` now.
         """
         removed = 0
+        for path in self.without_shipment():
+            if path.name in known and not self.path(path.name).exists():
+                path.rename(self.path(path.name))
+                sync_folder(self.photos)
         for path in list(self.incoming.iterdir()):
             path.unlink()
             removed += 1
