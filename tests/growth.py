@@ -18,6 +18,9 @@ from shutterpost.camera.crypt import decrypt
 from shutterpost.camera.email import device_number, read_message
 from shutterpost.camera.files import safe_name
 from shutterpost.gateway.unknown import written
+from shutterpost.images.exif import read_exif
+from shutterpost.images.jpeg import read_head, scans
+from shutterpost.images.png import pixels_only
 from shutterpost.model import caption
 from shutterpost.web import words
 from shutterpost.wire import dns
@@ -195,6 +198,11 @@ READERS: dict[str, Read] = {
     "smarthost's words": _smtp,
     "query": lambda data: dns.read(b"\0\1\1\0\0\1\0\0\0\0\0\1" + data),
     "far query": lambda data: Forward(QUERY).answered(b"id", b"id\x80\0\0\1" + data),
+    "JPEG's head": lambda data: read_head(b"\xff\xd8" + data),
+    "JPEG's segments": lambda data: read_head(b"\xff\xd8" + b"\xff\xe1\0\2" * len(data)),
+    "JPEG's scans": lambda data: scans(b"\xff\xda\0\2" + data),
+    "EXIF": lambda data: read_exif(b"MM\0*\0\0\0\x08" + data),
+    "PNG's chunks": lambda data: pixels_only(b"\x89PNG\r\n\x1a\n" + data),
     "log line": lambda data: one_line(data.decode(errors="ignore"), 200),
 }
 

@@ -15,7 +15,7 @@ LAYERS = (
         *("live", "running", "dates", "clock", "pausing", "recent"),
     ),
     ("wire",),
-    ("camera", "limits", "metrics", "disk"),
+    ("camera", "limits", "metrics", "disk", "images"),
     ("devices",),
     ("config", "hosts", "photos_folder", "connection"),
     ("routes", "actions", "spool", "secret", "page_password"),

@@ -5,10 +5,13 @@ import logging
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 from shutterpost.recent import Bucket, Rate, Recent
+
+log = logging.getLogger(__name__)
 
 LINES_ALIKE = Rate(burst=500, a_second=1.0)
 """Lines that say the same of the same client."""
@@ -22,6 +25,7 @@ LINE_LIMIT = 8192
 _KIND_LIMIT = 80  # characters that tell kinds apart
 
 FORMATS = ("text", "json")
+_WARNING_LIMIT = 500  # characters
 
 
 def start(style: str) -> None:
@@ -33,8 +37,22 @@ def start(style: str) -> None:
     # What no line of ours shows need not be looked up for every request (Logging HOWTO).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
+    warnings.showwarning = _on_warning
     for chatty in ("httpx2", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _on_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Log what a library warns of in one line, as everything else is logged."""
+    text = " ".join(str(message).split())[:_WARNING_LIMIT]
+    log.warning("%s: %s (%s:%d)", category.__name__, text, filename, lineno)
 
 
 class RateLimit(logging.Filter):

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shutterpost.actions.exif import camera_model
 from shutterpost.actions.post import compose, cut, groups, length
+from shutterpost.images.details import camera_model
 from shutterpost.model import caption
 from tests.support import RECORDINGS
 

@@ -96,7 +96,7 @@ def picture(kind: str, side: int = 600, **options: object) -> bytes:
     return data.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
+@pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG"])
 def test_every_kind_of_picture_is_shown(tmp_path: Path, kind: str) -> None:
     with opened(tmp_path) as page:
         page.add(picture(kind), f"A.{kind}")
@@ -108,8 +108,8 @@ def test_every_kind_of_picture_is_shown(tmp_path: Path, kind: str) -> None:
 def test_a_bomb_is_refused_for_its_pixels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with opened(tmp_path) as page, caplog.at_level("INFO"):
         page.add(bomb(6000), "A.PNG")
-        page.add(picture("JPEG", 5200, progressive=True), "B.JPG")
-        page.add(picture("JPEG", 5200), "C.JPG")
+        page.add(picture("JPEG", 5600, progressive=True), "B.JPG")
+        page.add(picture("JPEG", 5600), "C.JPG")
         owner = page.owner()
         kinds = [owner.get(f"/photos/{n}/thumb").headers["content-type"] for n in (1, 2, 3)]
         assert kinds == ["image/svg+xml", "image/svg+xml", "image/jpeg"]

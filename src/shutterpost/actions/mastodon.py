@@ -13,12 +13,12 @@ import time
 from typing import Any
 
 from shutterpost.actions import Note, Outcome, PermanentError, TemporaryError
-from shutterpost.actions.exif import camera_model
 from shutterpost.actions.far_http import Server, json_object
 from shutterpost.actions.instance import Limits
 from shutterpost.actions.mastodon_api import Account, Media, RefusedPost
 from shutterpost.actions.post import compose, cut, groups
 from shutterpost.config.settings import Mastodon as Settings
+from shutterpost.images.details import camera_model
 from shutterpost.model import Delivery, Photo, caption
 from shutterpost.wire.text import one_line
 

@@ -5,25 +5,17 @@ import errno
 import logging
 import os
 from collections import OrderedDict
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-from PIL import ExifTags, Image, ImageOps
-
-from shutterpost.actions.exif import camera_model
 from shutterpost.disk import free_bytes
+from shutterpost.images.decode import small
+from shutterpost.images.details import camera_model, read_details
 from shutterpost.spool.browse import Card
 
 log = logging.getLogger(__name__)
 
 SIZES = {"thumb": 480, "large": 1600}
 """The longest side of each kind, in pixels."""
-PIXEL_LIMIT = 25_000_000
-"""The most pixels that are taken into memory (some 100 MB); more is a decompression bomb."""
-SCALED_LIMIT = 100_000_000
-"""The most pixels of a JPEG that its decoder makes small while it reads."""
-_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")
 _KNOWN_LIMIT = 10_000  # photos of which something is remembered
 
 
@@ -78,10 +70,12 @@ class Pictures:
         if card.path is None or card.is_video:
             return []
         try:
-            return await asyncio.to_thread(_details, card.path)
-        except Exception as error:
+            found = await asyncio.to_thread(read_details, card.path)
+        except OSError as error:
             log.info("no details of photo %d: %s", card.id, error)
             return []
+        size = [("Size", f"{found.size[0]} x {found.size[1]} pixels")] if found.size else []
+        return [*size, *found.words]
 
 
 def _remember(known: OrderedDict[int, str], photo: int, what: str) -> None:
@@ -94,56 +88,13 @@ def _make(source: Path, made: Path, side: int, min_free: int) -> None:
     made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if free_bytes(made.parent) < min_free:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    small = _small(source, side)
+    picture = small(source, side)
     temporary = made.with_suffix(".new")
     try:
         with temporary.open("wb") as file:
-            small.save(file, "JPEG", quality=80)
+            picture.save(file, "JPEG", quality=80)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(made)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _small(source: Path, side: int) -> Image.Image:
-    """A photo made small first and then turned upright, so that little is in memory."""
-    with Image.open(source, formats=_FORMATS) as image:
-        pixels = image.width * image.height
-        image.draft("RGB", (side, side))
-        scaled = image.format == "JPEG" and "progressive" not in image.info
-        if pixels > (SCALED_LIMIT if scaled else PIXEL_LIMIT):
-            raise ValueError(f"{pixels} pixels are too many")
-        image.thumbnail((side, side))
-        upright = ImageOps.exif_transpose(image)
-        return upright.convert("RGB")
-
-
-def _details(path: Path) -> list[tuple[str, str]]:
-    with Image.open(path, formats=_FORMATS) as image:
-        exif = image.getexif()
-        shot = exif.get_ifd(ExifTags.IFD.Exif)
-        size = f"{image.width} x {image.height}"
-    found = [("Size", f"{size} pixels")]
-    for name, value in (
-        ("Taken", shot.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)),
-        ("Exposure", _exposure(shot.get(ExifTags.Base.ExposureTime))),
-        ("Aperture", _number(shot.get(ExifTags.Base.FNumber), "f/{:g}")),
-        ("ISO", shot.get(ExifTags.Base.ISOSpeedRatings)),
-        ("Focal length", _number(shot.get(ExifTags.Base.FocalLength), "{:g} mm")),
-    ):
-        text = "".join(letter for letter in str(value or "") if letter.isprintable())
-        if text.strip():
-            found.append((name, text.strip()[:80]))
-    return found
-
-
-def _exposure(value: Any) -> str:
-    if not value:
-        return ""
-    seconds = Fraction(float(value)).limit_denominator(8000)
-    return f"1/{round(1 / seconds)} s" if seconds < 1 else f"{float(seconds):g} s"
-
-
-def _number(value: Any, form: str) -> str:
-    return form.format(round(float(value), 1)) if value else ""
