@@ -3,8 +3,9 @@
     python -m fuzz              # all, 60 s each
     python -m fuzz multipart 600
 
-A finding is an exception that is not one of ours, or a promise that does not hold; atheris
-then writes the input to a file and stops with its own exit status.
+A finding is an exception that is not one of ours, a promise that does not hold, or an input
+that takes too long, or four times as long when it is twice as long (`growth`); atheris then
+writes the input to a file and stops with its own exit status.
 """
 
 import subprocess
@@ -18,6 +19,8 @@ with atheris.instrument_imports(include=["shutterpost"]):
     from fuzz import targets
 
 SECONDS = 60
+SLOW = 5
+"""Seconds after which an input is a finding: most take less than a thousandth of that."""
 FINDINGS = Path("build/fuzz")
 SEEDS = Path(__file__).parent.parent / "tests" / "recordings"
 
@@ -30,10 +33,11 @@ def main() -> int:
     for name in names or targets.TARGETS:
         print(f"fuzzing {name} for {seconds} s", flush=True)
         with tempfile.TemporaryDirectory(prefix=f"shutterpost-fuzz-{name}-") as corpus:
-            for seed in targets.seeds(name, SEEDS):
-                (Path(corpus) / str(len(seed))).write_bytes(seed)
+            for number, seed in enumerate(targets.seeds(name, SEEDS)):
+                (Path(corpus) / str(number)).write_bytes(seed)
             command = [sys.executable, "-m", "fuzz", "--run", name, corpus]
             options = [f"-max_total_time={seconds}", "-max_len=20000", "-verbosity=0"]
+            options.append(f"-timeout={SLOW}")
             options.append(f"-artifact_prefix={FINDINGS}/{name}-")
             status = subprocess.run([*command, *options], check=False).returncode  # noqa: S603
         if status:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dns.flags
 import dns.message
+from tests.growth import READERS, REPEATED, grows_slowly, pieces
 
 from shutterpost.camera import crypt, sns
 from shutterpost.camera.email import read_message
@@ -92,6 +93,22 @@ def questions(data: bytes) -> None:
                 assert dns.message.from_wire(found.wire(b"id")).question
 
 
+def growth(data: bytes) -> None:
+    """Slow inputs: a shape again and again, read by any reader, in time that grows with it.
+
+    The first byte chooses the reader; the others are a beginning, a unit and an end, each
+    of a few of the shapes that are known to be hard.
+    """
+    if len(data) < 3:
+        return
+    reader = sorted(READERS)[data[0] % len(READERS)]
+    begins, units = data[1] % 4, 1 + data[1] // 4 % 4
+    beginning, unit, end = data[2 : 2 + begins], data[2 + begins :][:units], data[-(data[1] % 3) :]
+    if unit:
+        name = f"{reader}: {pieces(beginning)!r} and {pieces(unit)!r} and {pieces(end)!r}"
+        assert grows_slowly(READERS[reader], pieces(unit), pieces(beginning), pieces(end[:4])), name
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "http": http,
     "chunked": chunked,
@@ -101,6 +118,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "credentials": credentials,
     "names": names,
     "questions": questions,
+    "growth": growth,
 }
 
 
@@ -109,6 +127,10 @@ def seeds(name: str, recordings: Path) -> Iterator[bytes]:
     if name == "questions":
         for number, host in enumerate(HOSTS):
             yield dns.message.make_query(host, "A", use_edns=bool(number % 2)).to_wire()
+        return
+    if name == "growth":
+        for number in range(max(len(READERS), len(REPEATED))):
+            yield bytes((number, 0, number, 0))
         return
     for path in recordings.glob("*.http"):
         raw = path.read_bytes()

@@ -1,5 +1,7 @@
 """Twice the input takes at most twice the time, whatever a stranger makes it of."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,3 +23,10 @@ def test_time_grows_with_the_input_alone_in_mixed_shapes(
     reader: str, beginning: list[int], unit: list[int], end: list[int]
 ) -> None:
     assert grows_slowly(READERS[reader], pieces(unit), pieces(beginning), pieces(end))
+
+
+def test_what_grows_faster_is_noticed() -> None:
+    """The old reader of attributes, which tried every letter of a name as its beginning."""
+    attribute = re.compile(rb"([a-z]+)\s*=")
+    assert not grows_slowly(attribute.findall, b"a", size=3_000)
+    assert grows_slowly(attribute.findall, b"a=", size=3_000)
