@@ -60,6 +60,7 @@ def run(
     actions: dict[str, Action],
     planned: list[Planned],
     script: Callable[[Couriers, Clock, Spool], Awaitable[None]],
+    has_network: Callable[[], bool] = lambda: True,
 ) -> list[Any]:
     """Deliver `planned` while `script` runs; returns the deliveries' rows afterwards."""
     spool = Spool(folder)
@@ -73,7 +74,8 @@ def run(
             1000.0, "a@b.c", "", ("d@e.f",), "", "", (("A.JPG", "image/jpeg", incoming.keep()),)
         )
         await spool.commit(draft, planned)
-        couriers = Couriers(spool, actions, Patience(10.0, 86400.0), clock)
+        patience = Patience(10.0, 86400.0)
+        couriers = Couriers(spool, actions, patience, clock, has_network=has_network)
         running = asyncio.create_task(couriers.run())
         await script(couriers, clock, spool)
         await couriers.stop(5.0)
@@ -295,6 +297,33 @@ def test_an_unknown_error_is_given_up_in_the_end(tmp_path: Path) -> None:
     [row] = run(tmp_path, {"one": action}, [one()], script)
     assert (row.state, row.last_error) == ("failed", "by zero")
     assert row.finished - row.created <= 86400.0 + 3600.0 * 1.1
+
+
+def test_off_grid_nothing_is_given_up(tmp_path: Path) -> None:
+    """Forty days without any network, then five days of patience as from the first try."""
+    action = Scripted(*[TemporaryError("Network is unreachable")] * 2000)
+    has_network = [False]
+    came_back = 0.0
+
+    async def script(couriers: Couriers, clock: Clock, spool: Spool) -> None:
+        nonlocal came_back
+        begun = clock.now
+        while True:
+            await until(lambda: not couriers._under_way)
+            due = await spool.next_due([], [])
+            if due is None:
+                return
+            clock.now = due
+            if not has_network[0] and clock.now - begun > 40 * 86400.0:
+                has_network[0], came_back = True, clock.now
+            count = len(action.attempts)
+            couriers.wake()
+            await until(lambda: len(action.attempts) > count)  # noqa: B023
+
+    [row] = run(tmp_path, {"one": action}, [one()], script, lambda: has_network[0])
+    assert row.state == "failed"
+    assert came_back
+    assert 86400.0 - 2 * 3960.0 <= row.finished - came_back <= 86400.0 + 2 * 3960.0
 
 
 @pytest.mark.parametrize(

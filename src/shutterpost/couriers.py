@@ -62,13 +62,18 @@ class Couriers:
         patience: Patience,
         clock: Callable[[], float],
         tried: Callable[[Delivery, str], None] = lambda delivery, result: None,
+        has_network: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`tried` is told the result of each attempt: done, retried, failed or paused."""
+        """`tried` is told the result of each attempt: done, retried, failed or paused.
+
+        While `has_network` is false no patience with far ends is used up.
+        """
         self._spool = spool
         self._actions = dict(actions)
         self._patience = patience
         self._clock = clock
         self._tried = tried
+        self._has_network = has_network
         self._under_way: dict[int, tuple[Delivery, asyncio.Task[None]]] = {}
         self._paused = Pauses()
         self._wake = asyncio.Event()
@@ -269,6 +274,8 @@ class Couriers:
         if not isinstance(error, MisconfiguredError):
             patient_since += await self._resume(delivery.action)
         now = self._clock()
+        if not _is_local(delivery.action) and not self._has_network():
+            patient_since = now  # off grid nobody can be reached, for as long as it takes
         left = patient_since + self._patience.give_up - now
         why = _said(error)
         if left <= 0:
@@ -279,7 +286,7 @@ class Couriers:
         step.warning("failed (attempt %d), will be tried again: %s", delivery.attempts, why)
         wait = error.retry_after if isinstance(error, TemporaryError) else None
         not_before = now + min(left, max(0.0, wait or 0.0))
-        await self._write(self._spool.postpone, delivery, why, now, not_before)
+        await self._write(self._spool.postpone, delivery, why, now, not_before, patient_since)
         self._tried(delivery, "retried")
 
     async def _write(self, result: Callable[..., Awaitable[T]], *about: object) -> T:

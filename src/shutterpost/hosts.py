@@ -37,6 +37,15 @@ def wanted(address: str, model: Model | None) -> Wanted:
     return Wanted(address, groups)
 
 
+def has_network() -> bool:
+    """Whether a route leads out of this machine; a hotspot off grid has none."""
+    try:
+        own_address()
+    except OSError:
+        return False
+    return True
+
+
 def own_address() -> str:
     """This machine's address in the network that leads out; raises OSError without one.
 

@@ -26,6 +26,7 @@ from shutterpost.devices import Devices
 from shutterpost.doors import CameraDoor
 from shutterpost.folder_threads import FolderHangs
 from shutterpost.gateway import Gateway
+from shutterpost.hosts import has_network
 from shutterpost.live import Live
 from shutterpost.makers import actions, photos_folder, unmailable
 from shutterpost.metrics import Metrics
@@ -127,6 +128,7 @@ class Server:
             Patience(config.delivery.first_retry, config.delivery.give_up),
             self._clock,
             self._tried,
+            has_network,
         )
         self._upkeep = Upkeep(config, self._spool, self._devices, self._clock)
         self._timekeeper = Timekeeper(

@@ -69,11 +69,17 @@ def finish(connection: Connection, delivery_id: int, receipt: str, now: float) -
 
 
 def postpone(
-    connection: Connection, delivery_id: int, error: str, now: float, not_before: float
+    connection: Connection,
+    delivery_id: int,
+    error: str,
+    now: float,
+    not_before: float,
+    patient_since: float,
 ) -> None:
     """The attempt failed; the next is due as claimed, but not before `not_before`."""
     due = func.max(deliveries.c.due, not_before)
-    _change(connection, delivery_id, last_error=error, due=due)
+    since = func.max(deliveries.c.patient_since, patient_since)
+    _change(connection, delivery_id, last_error=error, due=due, patient_since=since)
     _attempted(connection, delivery_id, now, error)
 
 

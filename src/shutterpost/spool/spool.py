@@ -192,11 +192,21 @@ class Spool:
         )
 
     async def postpone(
-        self, delivery: Delivery, error: str, now: float, not_before: float = 0.0
+        self,
+        delivery: Delivery,
+        error: str,
+        now: float,
+        not_before: float = 0.0,
+        patient_since: float = 0.0,
     ) -> None:
-        """The attempt failed; there will be another, as claimed but not before `not_before`."""
+        """The attempt failed; there will be another, as claimed but not before `not_before`.
+
+        The time after which it is given up begins at `patient_since`, if that is later.
+        """
         await self._write_result(
-            lambda connection: deliveries.postpone(connection, delivery.id, error, now, not_before)
+            lambda connection: deliveries.postpone(
+                connection, delivery.id, error, now, not_before, patient_since
+            )
         )
 
     async def hold(self, delivery: Delivery, error: str, now: float) -> None:
