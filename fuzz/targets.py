@@ -16,6 +16,9 @@ from shutterpost.camera import crypt, sns
 from shutterpost.camera.email import read_message
 from shutterpost.camera.files import media_type, safe_name
 from shutterpost.camera.models import HOSTS
+from shutterpost.images import jpeg, png
+from shutterpost.images.details import details
+from shutterpost.images.exif import read_exif
 from shutterpost.quirks import QUIRKS
 from shutterpost.wire.body import ChunkedBody
 from shutterpost.wire.dns import Answer, Responder, read
@@ -23,6 +26,7 @@ from shutterpost.wire.http import HeadReader, Refused, Request
 from shutterpost.wire.multipart import Data, Multipart, Part, PartEnd
 
 _RESPONDERS = (Responder(HOSTS, False), Responder(HOSTS, True))
+_PHOTO_LIMIT = 20_000  # what the fuzzer makes at most
 _BOUNDARY = b"---------------------------7d93b9550d4a"
 
 
@@ -109,6 +113,18 @@ def growth(data: bytes) -> None:
         assert grows_slowly(READERS[reader], pieces(unit), pieces(beginning), pieces(end[:4])), name
 
 
+def photos(data: bytes) -> None:
+    """What is read of a photo before it is decoded: never more than came, in plain words."""
+    found = details(data)
+    assert found.model.isprintable()
+    assert all(words.isprintable() for _, words in found.words)
+    assert len(jpeg.read_head(data).tables) <= len(data) + 2
+    assert jpeg.scans(data) <= jpeg.SCANS + 1
+    assert len(png.pixels_only(data)) <= len(data) + 8
+    for order in (b"II*\0", b"MM\0*"):
+        read_exif(order + data)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "http": http,
     "chunked": chunked,
@@ -119,6 +135,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "names": names,
     "questions": questions,
     "growth": growth,
+    "photos": photos,
 }
 
 
@@ -131,6 +148,10 @@ def seeds(name: str, recordings: Path) -> Iterator[bytes]:
     if name == "growth":
         for number in range(max(len(READERS), len(REPEATED))):
             yield bytes((number, 0, number, 0))
+        return
+    if name == "photos":
+        for path in recordings.glob("*.JPG"):
+            yield path.read_bytes()[:_PHOTO_LIMIT]
         return
     for path in recordings.glob("*.http"):
         raw = path.read_bytes()

@@ -18,6 +18,7 @@ from PIL import Image
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from shutterpost.images.exif import Tag
 from shutterpost.spool.schema import photos
 from shutterpost.web.folders import PAGE_SIZE as FILES
 from shutterpost.web.videos import duration
@@ -25,6 +26,7 @@ from shutterpost.web.views import PAGE_SIZE
 from shutterpost.web.words import size, times, trouble
 from tests.conftest import Server, Smarthost, StartServer
 from tests.far_ends import FakeMastodon
+from tests.images.shapes import entry, tiff, with_exif
 from tests.support import PHOTO, eventually
 from tests.web.opened import opened
 from tests.web.visitor import Visitor, password_of, photo, send
@@ -114,6 +116,22 @@ def test_a_bomb_is_refused_for_its_pixels(tmp_path: Path, caplog: pytest.LogCapt
         kinds = [owner.get(f"/photos/{n}/thumb").headers["content-type"] for n in (1, 2, 3)]
         assert kinds == ["image/svg+xml", "image/svg+xml", "image/jpeg"]
     assert "36000000 pixels are too many" in caplog.text
+
+
+def test_a_photo_that_says_nonsense_has_a_page(tmp_path: Path) -> None:
+    model = entry(Tag.MODEL, 2, 4, int.from_bytes(b"NX1\0"))
+    unset = tiff(model, entry(Tag.EXPOSURE, 5, 1, 38), rest=bytes(8))
+    with opened(tmp_path) as page:
+        page.add(bomb(6000), "A.PNG")
+        page.add(with_exif(unset), "B.JPG")
+        page.add(b"\xff\xd8\xff", "C.JPG")
+        owner = page.owner()
+        first, second, third = (owner.get(f"/photos/{n}") for n in (1, 2, 3))
+    assert [answer.status_code for answer in (first, second, third)] == [200, 200, 200]
+    assert "6000 x 6000 pixels" in first.text
+    assert "640 x 480 pixels" in second.text
+    assert "Exposure" not in second.text
+    assert "pixels" not in third.text
 
 
 def test_a_passing_error_is_no_lasting_one(tmp_path: Path) -> None:
