@@ -93,8 +93,24 @@ def split_scans(data: bytes) -> bytes:
     return data[:at] + segment(0xDA, b"\1\1\0\0\x3f\0") + data[at + 2 + length :]
 
 
+def two_heads() -> bytes:
+    """A PNG that says that it is small, and then that it is not."""
+    large = png(13_000)
+    return large[:8] + png(100)[8:33] + large[8:]
+
+
+def hidden_scans(number: int) -> bytes:
+    """Scans behind a marker without a length, whose two bytes look like one."""
+    data = jpeg((3000, 3000), progressive=True)
+    at = data.index(SCAN)
+    length = struct.unpack(">H", data[at + 2 : at + 4])[0]
+    scan = data[at : at + 2 + length]
+    return data[:-2] + b"\xff\x01\xff\xff" + scan * number + data[-2:]
+
+
 HARMFUL: dict[str, Callable[[], bytes]] = {
     "PNG of 169 megapixels": lambda: png(13_000),
+    "PNG with two heads": two_heads,
     "texts of a PNG": texts,
     "chunks of a PNG": lambda: png(100, chunk(b"teXt", b"") * 600_000),
     "empty segments": lambda: with_segments(segment(0xE1, b"") * 5_000_000),

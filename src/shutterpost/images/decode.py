@@ -51,18 +51,20 @@ def small(path: Path, side: int) -> Image.Image:
         head = file.read(jpeg.HEAD_LIMIT)
         if jpeg.is_jpeg(head):
             first, kind = jpeg.read_head(head), "JPEG"
-            _check_jpeg(first)
+            limit = _checked(first)
             file.seek(first.scan or 0)
-            pixels = file.read(FILE_LIMIT)
+            pixels = jpeg.first_picture(file.read(FILE_LIMIT))
             if first.buffered and jpeg.scans(pixels) > jpeg.SCANS:
                 raise NoPictureError(f"more than {jpeg.SCANS} scans")
             data = first.tables + pixels
         elif png.is_png(head):
-            _check(png.size(head), WHOLE_LIMIT)
+            limit = WHOLE_LIMIT
+            _check(png.size(head), limit)
             data, kind = png.pixels_only(head + file.read(PNG_FILE_LIMIT - len(head))), "PNG"
         else:
             raise NoPictureError("neither JPEG nor PNG")
     with Image.open(io.BytesIO(data), formats=(kind,)) as image:
+        _check(image.size, limit)  # as Pillow reads it, which may be another head than we read
         scale = max(image.size) / side
         if scale > 1:
             # In its own proportions: a long and narrow photo is scaled as well.
@@ -74,14 +76,15 @@ def small(path: Path, side: int) -> Image.Image:
         return (image.transpose(turn) if turn is not None else image).convert("RGB")
 
 
-def _check_jpeg(head: jpeg.Head) -> None:
+def _checked(head: jpeg.Head) -> int:
+    """The most pixels of this JPEG, which it does not exceed. Raises NoPictureError."""
     if head.frame is None or head.scan is None:
         raise NoPictureError("a JPEG without a readable head")
-    size = head.frame.width, head.frame.height
     limit = SCALED_LIMIT
     if head.buffered:
         limit = BUFFERED_LIMIT // max(1, head.frame.components)
-    _check(size, limit)
+    _check((head.frame.width, head.frame.height), limit)
+    return limit
 
 
 def _check(size: tuple[int, int], limit: int) -> None:

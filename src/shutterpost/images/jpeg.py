@@ -1,23 +1,22 @@
 """The segments of a JPEG before its first scan (ITU-T T.81, annex B), within bounds."""
 
-import re
 from dataclasses import dataclass
 
 HEAD_LIMIT = 1024 * 1024
 """Bytes before the first scan that are read. Cameras write some 10 to 70 kB."""
 SEGMENTS = 1000
 """The most segments before the first scan. Pillow keeps each; cameras write about ten."""
-SCANS = 200
+SCANS = 100
 """The most scans of a picture. Encoders make ten; each costs time for the whole picture."""
 
 _START = b"\xff\xd8"
 _FRAMES = (0xC0, 0xC1, 0xC2)  # Huffman; baseline, extended, progressive: what scales
 _OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 _TABLES = (0xC4, 0xDB, 0xDD)
-_APP1, _ADOBE, _SCAN, _END = 0xE1, 0xEE, 0xDA, 0xD9
+_APP1, _ADOBE, _SCAN = 0xE1, 0xEE, 0xDA
+_SCAN_MARKER, _END = b"\xff\xda", b"\xff\xd9"
 _EXIF = b"Exif\0\0"
 _ADOBE_LENGTH = 12  # it says how the colours are coded
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +86,19 @@ def _frame(kind: int, content: bytes) -> Frame:
     return Frame(width, height, content[5], kind == 0xC2)
 
 
+def first_picture(data: bytes) -> bytes:
+    """What a decoder gets of data that begin with the first scan: as far as the first end.
+
+    Not as far as the end of the picture that segments lead to: a decoder resynchronises in
+    other ways than a reader of segments, and scans could be hidden from the one or the other.
+    """
+    end = data.find(_END)
+    return data if end < 0 else data[: end + len(_END)]
+
+
 def scans(data: bytes) -> int:
-    """How many scans a picture has, counted to one more than `SCANS`; `data` begin with one."""
-    count, at = 0, 0
-    while count <= SCANS and (marker := _MARKER.search(data, at)):
-        kind = data[marker.start() + 1]
-        if kind == _END:
-            break
-        count += kind == _SCAN
-        at = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2]))
-    return count
+    """How many scans a decoder may find in data, wherever they stand.
+
+    The two bytes of a scan's marker do not occur in compressed pixels.
+    """
+    return data.count(_SCAN_MARKER)

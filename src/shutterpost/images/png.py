@@ -1,13 +1,14 @@
 """The chunks of a PNG that its pixels need; the others could unpack to anything."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_HEAD = b"IHDR"
+_NEEDED = (_HEAD, b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _AROUND = 12  # bytes: length, kind, checksum
 
 
 def is_png(data: bytes) -> bool:
     """Whether data begin as a PNG does, its size included."""
-    return data.startswith(_SIGNATURE) and data[12:16] == b"IHDR" and len(data) >= 24
+    return data.startswith(_SIGNATURE) and data[12:16] == _HEAD and len(data) >= 24
 
 
 def size(data: bytes) -> tuple[int, int]:
@@ -16,11 +17,12 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 def pixels_only(data: bytes) -> bytes:
-    """A PNG without texts, colour profiles and animations; it may break off."""
+    """A PNG without texts, colour profiles, animations and a second head; it may break off."""
     kept, at = [_SIGNATURE], len(_SIGNATURE)
     while len(data) - at >= _AROUND:
         end = at + _AROUND + int.from_bytes(data[at : at + 4])
-        if data[at + 4 : at + 8] in _NEEDED:
+        kind = data[at + 4 : at + 8]
+        if kind in _NEEDED and (kind != _HEAD or len(kept) == 1):
             kept.append(data[at:end])
         at = end
     return b"".join(kept)
