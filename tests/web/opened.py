@@ -44,6 +44,7 @@ class Opened:
             couriers=Couriers(self.spool, {}, patience, self._clock, lambda delivery, result: None),
             camera_port=8080,
             clock=self._clock,
+            steady=self._clock,
         )
         self.app = application(self.house, PagePassword(self.config), asyncio.Event())
 

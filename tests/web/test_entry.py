@@ -281,7 +281,8 @@ def test_an_error_of_ours_is_said_safely(tmp_path: Path) -> None:
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["cache-control"] == "no-store"
         health = client.get("/healthz")
-        assert (health.status_code, health.text) == (503, "the database does not answer\n")
+        gone = "the database was removed or replaced: restart"
+        assert (health.status_code, health.text) == (503, f"no photo can be taken: {gone}\n")
 
 
 def test_people_who_only_wait_do_not_keep_cameras_out(server: Server) -> None:

@@ -17,7 +17,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -170,25 +170,34 @@ class Database:
         stop = False
         while not stop:
             batch, stop = self._next_batch()
-            if connection is not None and rescue.files_of(self.path) != self._opened:
-                connection = self._bring_back(connection)
-                is_usable = connection is None
-            else:
-                is_usable = True
-            if is_usable and connection is None:
-                connection = self._connect()
-            if connection is None or not is_usable:
-                assert self._trouble is not None
-                for _, done in batch:
-                    if done.set_running_or_notify_cancel():
-                        done.set_exception(self._trouble)
-                continue
-            if error := _run_batch(connection, batch):
-                self._note_damage(error)
-                sqlite.drop(connection)
+            try:
+                connection = self._serve(batch, connection)
+            except Exception as error:  # whatever it is: later jobs are not to wait for ever
+                log.exception("the database's writer met an unknown error")
+                if connection is not None:
+                    sqlite.drop(connection)
                 connection = None
+                _fail(batch, error)
         if connection is not None:
             sqlite.drop(connection)
+
+    def _serve(self, batch: list[_Job], connection: Connection | None) -> Connection | None:
+        """Run a batch with a connection; returns the one for the next, if it is still good."""
+        if connection is not None and rescue.files_of(self.path) != self._opened:
+            connection = self._bring_back(connection)
+            if connection is not None:
+                assert self._trouble is not None
+                _fail(batch, self._trouble)
+                return connection
+        if connection is None and (connection := self._connect()) is None:
+            assert self._trouble is not None
+            _fail(batch, self._trouble)
+            return None
+        if error := _run_batch(connection, batch):
+            self._note_damage(error)
+            sqlite.drop(connection)
+            return None
+        return connection
 
     def _bring_back(self, connection: Connection) -> Connection | None:
         """The file was deleted or replaced. A deleted one is written anew from the open one.
@@ -262,6 +271,12 @@ class Database:
             except queue.Empty:
                 return batch, False
         return batch, True
+
+
+def _fail(batch: list[_Job], why: Exception) -> None:
+    for _, done in batch:
+        with suppress(InvalidStateError):  # it has its result, or nobody waits for it any more
+            done.set_exception(why)
 
 
 def _run_batch(connection: Connection, batch: list[_Job]) -> Exception | None:

@@ -7,6 +7,7 @@ before "sent"; but the database may as well have been lost or replaced, so such 
 moved to `found`, and never removed.
 """
 
+import errno
 import hashlib
 import logging
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from shutterpost import faults
 from shutterpost.camera.jpeg import lacks_end
+from shutterpost.disk import free_bytes
 from shutterpost.durable import make_folder, sync, sync_folder
 
 log = logging.getLogger(__name__)
@@ -116,6 +118,12 @@ class Files:
     def receive(self) -> Incoming:
         """Begin a file."""
         return Incoming(self)
+
+    def prove(self) -> None:
+        """Return if a file can be begun, and there is any room for it. Raises OSError."""
+        self.receive().discard()
+        if free_bytes(self.incoming) == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def sync_names(self) -> None:
         """Fsync the folder of kept files, so that their names survive a power cut."""

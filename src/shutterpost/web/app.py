@@ -1,7 +1,6 @@
 """What is where on the page's port."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
@@ -40,7 +39,7 @@ register_url_convertor("id", _Id())
 
 def application(house: House, password: PagePassword, stopping: asyncio.Event) -> ASGIApp:
     """The page, and what machines ask."""
-    entry = Entry(password, folder_secret(house.config.storage).reveal(), time.monotonic)
+    entry = Entry(password, folder_secret(house.config.storage).reveal(), house.steady)
     pages = Pages(house, entry)
 
     async def failed(request: Request, error: Exception) -> Response:

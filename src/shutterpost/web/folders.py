@@ -5,7 +5,6 @@ folders whose name is one are shown, every wrong name gets the same answer, and 
 no list of folders.
 """
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -85,7 +84,7 @@ class FolderViews:
 
     async def _folder(self, request: Request) -> Path:
         name = str(request.path_params["folder"])
-        now = time.monotonic()
+        now = self._house.steady()
         if name not in self._names and now >= self._look_at:
             self._look_at = now + _LOOK_AGAIN
             senders = await self._house.spool.database.read(browse.senders)

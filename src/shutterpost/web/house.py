@@ -1,5 +1,6 @@
 """What the page works with."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,3 +24,5 @@ class House:
     couriers: Couriers
     camera_port: int
     clock: Callable[[], float]
+    steady: Callable[[], float] = time.monotonic
+    """Seconds since whenever, for limits: nobody sets it."""

@@ -43,27 +43,30 @@ class Watching:
         self._spool = spool
         self._metrics = metrics
         self._turn = asyncio.Lock()
-        self._is_well = True
+        self._trouble = ""
         self._next_look = 0.0
 
     async def health(self, request: Request) -> Response:
-        """200 while the database takes what is written; tried once a second at most."""
+        """200 while photos can be taken, else 503 with the reason; tried once a second at most."""
         async with self._turn:
             if time.monotonic() >= self._next_look:
-                self._is_well = await self._look()
+                self._trouble = await self._look()
                 self._next_look = time.monotonic() + _HEALTH_AGE
-        if not self._is_well:
-            return PlainTextResponse("the database does not answer\n", 503)
+        if self._trouble:
+            return PlainTextResponse(f"{self._trouble}\n", 503)
         return PlainTextResponse("ok\n")
 
-    async def _look(self) -> bool:
+    async def _look(self) -> str:
+        """Why nothing can be taken, if so."""
         try:
             async with asyncio.timeout(_HEALTH_TIMEOUT):
+                await asyncio.to_thread(self._spool.files.prove)
                 await self._spool.database.prove()
         except Exception as error:
-            log.error("the database does not answer: %s", str(error) or "it takes too long")
-            return False
-        return True
+            why = error.strerror if isinstance(error, OSError) else ""
+            log.error("no photo can be taken: %s", str(error) or "the disk takes too long")
+            return f"no photo can be taken: {why or 'the database does not answer'}"
+        return ""
 
     async def metrics(self, request: Request) -> Response:
         """The counts, in Prometheus' text format."""
