@@ -4,9 +4,11 @@ Each target reads bytes in two ways, which must agree, and raises nothing but th
 that the code promises.
 """
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import dns.flags
 import dns.message
@@ -16,14 +18,17 @@ from shutterpost.camera import crypt, sns
 from shutterpost.camera.email import read_message
 from shutterpost.camera.files import media_type, safe_name
 from shutterpost.camera.models import HOSTS
+from shutterpost.gateway.unknown import unreadable
 from shutterpost.images import jpeg, png
 from shutterpost.images.details import details
+from shutterpost.images.ending import lacks_end
 from shutterpost.images.exif import read_exif
 from shutterpost.quirks import QUIRKS
 from shutterpost.wire.body import ChunkedBody
 from shutterpost.wire.dns import Answer, Responder, read
 from shutterpost.wire.http import HeadReader, Refused, Request
 from shutterpost.wire.multipart import Data, Multipart, Part, PartEnd
+from shutterpost.wire.text import decoded, url_text
 
 _RESPONDERS = (Responder(HOSTS, False), Responder(HOSTS, True))
 _PHOTO_LIMIT = 20_000  # what the fuzzer makes at most
@@ -125,6 +130,25 @@ def photos(data: bytes) -> None:
         read_exif(order + data)
 
 
+def jpegs(data: bytes) -> None:
+    """Whether a JPEG has its end: what has one has it whatever comes after."""
+    cut = lacks_end(io.BytesIO(data))
+    assert cut or not lacks_end(io.BytesIO(data + b"more"))
+
+
+def texts(data: bytes) -> None:
+    """Bytes that become text: whatever they are, it can be written, and a URL loses none."""
+    decoded(data).encode()
+    url_text(data).encode()
+    if b"%" not in data:
+        assert unquote_to_bytes(url_text(data)) == data
+
+
+def unread(data: bytes) -> None:
+    """Heads that are kept to be looked at."""
+    assert b"Authorization: secret" not in unreadable(data + b"\nAuthorization: secret")
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "http": http,
     "chunked": chunked,
@@ -136,6 +160,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "questions": questions,
     "growth": growth,
     "photos": photos,
+    "jpegs": jpegs,
+    "texts": texts,
+    "unread": unread,
 }
 
 
@@ -158,8 +185,10 @@ def seeds(name: str, recordings: Path) -> Iterator[bytes]:
         body = raw.partition(b"\r\n\r\n")[2]
         if name == "message":
             yield body.partition(b"\r\n\r\n")[2][:600]
+        elif name == "jpegs":
+            yield body[body.find(b"\xff\xd8") :] if b"\xff\xd8" in body else b"\xff\xd8"
         else:
-            yield raw if name == "http" else body
+            yield raw if name in ("http", "unread") else body
 
 
 def _head(pieces: list[bytes]) -> object:

@@ -7,6 +7,7 @@ does not matter.
 """
 
 import contextlib
+import io
 import time
 from collections.abc import Callable, Sequence
 from math import inf
@@ -17,7 +18,8 @@ from shutterpost.camera import hotspot, replies, sns
 from shutterpost.camera.crypt import decrypt
 from shutterpost.camera.email import device_number, read_message
 from shutterpost.camera.files import safe_name
-from shutterpost.gateway.unknown import written
+from shutterpost.gateway.unknown import unreadable, written
+from shutterpost.images.ending import lacks_end
 from shutterpost.images.exif import read_exif
 from shutterpost.images.jpeg import read_head, scans
 from shutterpost.images.png import pixels_only
@@ -76,6 +78,12 @@ REPEATED = {
         "returns": "\r",
         "dots": ".a",
         "at signs": "a@b.",
+        "several receivers": "a, b@c.d; ",
+        "quoted commas": '","',
+        "several slashes": "///",
+        "NULs": "\x00",
+        "tokens of cookies": "cookie: a\r\n b\r\n",
+        "half JPEGs": "\xff\xd8",
         "brackets": "<a@b.c>",
         "receivers": "<receiver>a@b.c</receiver>",
         "tildes": "~a",
@@ -168,9 +176,27 @@ READERS: dict[str, Read] = {
         set(),
     ),
     "unknown": _unknown,
+    "receiver": lambda data: read_message(
+        b"<email><sender>a@b.c</sender><receiver><![CDATA[" + data + b"]]></receiver></email>",
+        set(),
+    ),
+    "Korean message": lambda data: read_message(
+        b'<?xml version="1.0" encoding="EUC-KR"?><email><sender>a@b.c' + data, set()
+    ),
+    "message in any encoding": lambda data: read_message(
+        b"<email><sender>a@b.c" + data + b"\xff", set()
+    ),
+    "declaration": lambda data: read_message(b"<?xml " + data, set()),
+    "unreadable head": lambda data: unreadable(data[: 64 * 1024]),
     "head": _head,
+    "lines of a head": lambda data: HeadReader().feed(
+        b"GET / HTTP/1.1\r\n" + data[: 60 * 1024] + b"\r\n\r\n"
+    ),
+    "path": lambda data: HeadReader().feed(b"GET /" + data[: 60 * 1024] + b" HTTP/1.1\r\n\r\n"),
     "multipart": _multipart,
     "boundary": lambda data: boundary("multipart/form-data" + data.decode(errors="ignore")),
+    "JPEG": lambda data: lacks_end(io.BytesIO(b"\xff\xd8" + data)),
+    "JPEG's markers": lambda data: lacks_end(io.BytesIO(b"\xff\xd8\xff\xe1\x00\x02" + data)),
     "parameters": lambda data: parameters(data[: 16 * 1024].decode(errors="ignore")),
     "file name": lambda data: safe_name(data[: 16 * 1024].decode(errors="ignore")),
     "post": lambda data: compose(data.decode(errors="ignore"), "NX300", "#tag", len(data) // 2),

@@ -218,7 +218,7 @@ def test_a_client_that_pauses_too_long_is_told(start_server: StartServer) -> Non
 
 def test_quirks_are_logged_with_the_request(server: Server) -> None:
     server.ask(recording("email-nx300"))
-    line = next(line for line in server.output.splitlines() if "-> 200" in line)
+    [line] = eventually(lambda: [line for line in server.output.splitlines() if "-> 200" in line])
     for quirk in ("request-line-whitespace", "no-space-after-colon", "repeated-field"):
         assert quirk in line
 

@@ -99,7 +99,8 @@ class Gateway:
                 exchange = Exchange(request, body, client, self._held, found.groups(""))
                 if handler := _chosen(request.method, methods):
                     return await handler(exchange)
-                await self._record(exchange)
+                if not request.expects_continue:  # nobody asks for a body that is not taken
+                    await self._record(exchange)
                 raise _other_method(request.method, methods)
         await self._record(Exchange(request, body, client, self._held))
         raise Refused(404, f"{request.path} is not known here")

@@ -81,7 +81,7 @@ class Recorder:
         return self._keep(request.method, request.host + request.path, written(request, body))
 
     def _keep_head(self, head: bytes) -> Path | None:
-        raw = masked(_HIDDEN_LINES.sub(_mask, head[:BODY_LIMIT]))
+        raw = unreadable(head[:BODY_LIMIT])
         return self._keep("unreadable", decoded(raw.lstrip(b"\r\n").partition(b"\n")[0]), raw)
 
     def _tell(self, client: str, kept: Path | None) -> None:
@@ -130,6 +130,11 @@ def written(request: Request, body: bytes) -> bytes:
         lines.append(f"{name}: {'*' * len(value) if hidden else value}")
     head = "\r\n".join(lines).encode()
     return masked(head + b"\r\n\r\n" + body)
+
+
+def unreadable(head: bytes) -> bytes:
+    """The head of a request that could not be read, with its secrets masked."""
+    return masked(_HIDDEN_LINES.sub(_mask, head))
 
 
 def masked(raw: bytes) -> bytes:

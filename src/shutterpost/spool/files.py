@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shutterpost import faults
-from shutterpost.camera.jpeg import lacks_end
 from shutterpost.disk import free_bytes
 from shutterpost.durable import make_folder, sync, sync_folder
+from shutterpost.images.ending import lacks_end
 
 log = logging.getLogger(__name__)
 

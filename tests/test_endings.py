@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from shutterpost.camera.jpeg import lacks_end
+from shutterpost.images.ending import lacks_end
 from tests.support import PHOTO
 
 
