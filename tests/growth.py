@@ -99,6 +99,7 @@ REPEATED = {
         "queries": "&a=b",
         "slashes": "/a",
         "Korean": "한",
+        "accents in disorder": "\u0301\u0323",
         "e with an accent": "é ",
         "encoded words": "=?utf-8?q?a?= ",
         "lengths": "1,",
@@ -213,6 +214,7 @@ READERS: dict[str, Read] = {
     "target": lambda data: HeadReader().feed(
         b"GET http://" + data[: 60 * 1024] + b" HTTP/1.1\r\n\r\n"
     ),
+    "name of a PUT, composed": lambda data: sns.folded(data[: 60 * 1024].decode(errors="ignore")),
     "name of a PUT": lambda data: sns.readings(data[: 60 * 1024].decode(errors="ignore")),
     "device's number": lambda data: device_number(data.decode(errors="ignore")),
     "browser's page": lambda data: hotspot.page(data.decode(errors="ignore"), ""),

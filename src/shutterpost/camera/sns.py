@@ -118,7 +118,13 @@ def readings(sent: str) -> set[str]:
 
 
 def folded(name: str) -> str:
-    """A name without what a camera or its file system may change: case and composition."""
+    """A name without what a camera or its file system may change: case and composition.
+
+    One that is longer than any announced name stays as it is: sorting combining characters
+    takes the square of their number.
+    """
+    if len(name) > _RESOURCE_LIMIT:
+        return name
     return unicodedata.normalize("NFC", name).casefold()
 
 
