@@ -9,10 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -23,7 +24,7 @@ from shutterpost.camera import sns
 from shutterpost.devices import Devices
 from shutterpost.disk import STEP, Disk
 from shutterpost.limits import Hourly, Tries
-from shutterpost.live import LISTENER_LIMIT, Live
+from shutterpost.live import LISTENER_LIMIT
 from shutterpost.logs import ALL_LINES, LINE_LIMIT, LINES_ALIKE, RateLimit
 from shutterpost.model import AltText
 from shutterpost.spool import Spool, hotspots, schema, sharing
@@ -371,59 +372,82 @@ def open_door_of() -> Iterator["OpenDoor"]:
     door.close()
 
 
-def test_clients_that_never_read_do_not_shut_the_page(server: Server) -> None:
-    """A hundred that ask for much and read nothing, from one address and from several."""
-    request = b"GET /static/style.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 400
-    held = []
-    for number in range(110):
-        try:
-            source = (f"127.0.1.{number % 3 + 1}", 0)
-            sock = socket.create_connection(("127.0.0.1", server.page), 20, source)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-            sock.setblocking(False)
-            sock.send(request)
-        except OSError:
-            continue
-        held.append(sock)
-    with socket.create_connection(("127.0.0.1", server.page), 20) as visitor:
-        visitor.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        assert b" 200 " in visitor.recv(1000)
-    for sock in held:
-        sock.close()
+class Visit:
+    """One request for the events, answered as uvicorn would."""
 
+    def __init__(self, client: TestClient) -> None:
+        self._app = client.app
+        self.status = 0
+        self.answered = asyncio.Event()
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        self._scope = {
+            **{"type": "http", "http_version": "1.1", "method": "GET", "path": "/events"},
+            **{"raw_path": b"/events", "query_string": b"", "scheme": "http", "root_path": ""},
+            "headers": [(b"host", b"127.0.0.1:8081"), (b"cookie", cookies.encode())],
+            **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8081)},
+        }
 
-def test_event_sources_that_leave_at_once_leave_no_listener() -> None:
-    live = Live()
-    for _ in range(3 * LISTENER_LIMIT):
-        with live.listen():
-            pass
-    assert not live.is_full
+    async def leave_at_once(self) -> None:
+        """Be gone before the first byte."""
 
-
-def test_event_streams_that_never_began_hold_no_place(tmp_path: Path) -> None:
-    """The response is made, and its client is gone before the first byte."""
-
-    async def cancelled(client: TestClient) -> None:
         async def receive() -> dict[str, object]:
             return {"type": "http.disconnect"}
 
         async def send(message: object) -> None:
             raise OSError("the client is gone")
 
-        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-        scope = {
-            **{"type": "http", "http_version": "1.1", "method": "GET", "path": "/events"},
-            **{"raw_path": b"/events", "query_string": b"", "scheme": "http", "root_path": ""},
-            "headers": [(b"host", b"127.0.0.1:8081"), (b"cookie", cookies.encode())],
-            **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8081)},
-        }
+        with suppress(OSError, ExceptionGroup):
+            await asyncio.wait_for(self._app(self._scope, receive, send), 5)
+
+    async def stay(self) -> None:
+        """Read on until cancelled."""
+
+        async def receive() -> dict[str, object]:
+            await asyncio.sleep(3600)
+            return {"type": "http.disconnect"}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            self.status = self.status or message.get("status", 0)
+            self.answered.set()
+
+        await self._app(self._scope, receive, send)
+
+
+def test_event_sources_that_were_cancelled_before_their_first_byte_hold_no_place(
+    tmp_path: Path,
+) -> None:
+    async def cancelled(client: TestClient) -> None:
         for _ in range(LISTENER_LIMIT + 10):
-            try:
-                await asyncio.wait_for(client.app(scope, receive, send), 5)
-            except (OSError, ExceptionGroup):
-                continue
+            await Visit(client).leave_at_once()
+        for begun in range(10):  # and at every step of its beginning
+            for _ in range(LISTENER_LIMIT // 5):
+                task = asyncio.create_task(Visit(client).stay())
+                for _ in range(begun):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
 
     with opened(tmp_path) as page:
         asyncio.run(cancelled(page.owner()))
-        assert not page.house.live.is_full
+        assert len(page.house.live._listeners) == 0
+
+
+def test_of_many_event_sources_at_once_some_are_told_that_there_are_too_many(
+    tmp_path: Path,
+) -> None:
+    """They all ask before the first of them is answered."""
+
+    async def crowd(client: TestClient) -> list[int]:
+        visits = [Visit(client) for _ in range(LISTENER_LIMIT + 10)]
+        tasks = [asyncio.create_task(visit.stay()) for visit in visits]
+        async with asyncio.timeout(20):
+            for visit in visits:
+                await visit.answered.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        return sorted(visit.status for visit in visits)
+
+    with opened(tmp_path) as page:
+        assert asyncio.run(crowd(page.owner())) == [200] * LISTENER_LIMIT + [503] * 10
         assert len(page.house.live._listeners) == 0

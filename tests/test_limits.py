@@ -1,6 +1,6 @@
 """Failed logins."""
 
-from shutterpost.limits import CLIENT_LIMIT, Hourly, Tries
+from shutterpost.limits import CLIENT_LIMIT, Hourly, Tries, origin
 from shutterpost.recent import Recent
 
 
@@ -52,3 +52,17 @@ def test_the_one_not_used_for_longest_is_forgotten() -> None:
     recent["c"] = 5
     assert recent.use("e", lambda: 7) == 7
     assert list(recent.items()) == [("d", 3), ("c", 5), ("e", 7)]
+
+
+def test_a_public_ipv6_network_is_one_client() -> None:
+    one, other = "2001:db9:1:2::5", "2001:db9:1:2:ffff::1"
+    assert origin(one) == origin(other) == "2001:db9:1:2::/64"
+    for address in ("192.168.1.5", "203.0.113.5", "fe80::1", "fd00::1", "::1", "testclient"):
+        assert origin(address) == address
+    hourly, tries = Hourly(1), Tries(limit=1)
+    assert hourly.take(one, 1, 0.0)
+    assert not hourly.take(other, 1, 0.0)
+    tries.failed(one, 0.0)
+    assert tries.is_shut_out(other, 1.0)
+    tries.succeeded(other)
+    assert not tries.is_shut_out(one, 1.0)

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
+from shutterpost.limits import origin
 from shutterpost.threads import in_thread
 from shutterpost.wire.body import ChunkedBody, SizedBody
 from shutterpost.wire.http import Refused, Request
@@ -115,6 +116,7 @@ class Connection:
     def __init__(self, sock: socket.socket, client: str, idle_timeout: float) -> None:
         sock.setblocking(False)
         self.client = client
+        self.origin = origin(client)
         self.request_complete = False
         self.replied = False
         self.task: asyncio.Task[None] | None = None

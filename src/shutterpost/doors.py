@@ -160,12 +160,12 @@ class CameraDoor:
         It is one of the address that has the most: nobody takes the place of another's camera.
         """
         now = time.monotonic()
-        held = Counter(connection.client for connection in self._connections)
+        held = Counter(connection.origin for connection in self._connections)
         evictable = [c for c in self._connections if c.evictable]
         if not evictable:
             return False
-        most = max(held[connection.client] for connection in evictable)
-        candidates = [c for c in evictable if held[c.client] == most]
+        most = max(held[connection.origin] for connection in evictable)
+        candidates = [c for c in evictable if held[c.origin] == most]
         slowest = min(candidates, key=lambda connection: connection.progress(now))
         self._connections.discard(slowest)
         slowest.evict()

@@ -3,6 +3,7 @@
 Asked on the event loop and in the threads that read uploads: all of it is safe in any thread.
 """
 
+import ipaddress
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -20,6 +21,20 @@ HELD_FREE = 8 << 10
 """Bytes of each request that do not count for that: a camera's message is never refused."""
 
 
+def origin(client: str) -> str:
+    """Who is counted as one client: an address, or the network of a public IPv6 address.
+
+    Everyone with IPv6 has 2^64 addresses at least, in one network of 64 bits.
+    """
+    try:
+        address = ipaddress.ip_address(client.partition("%")[0])
+    except ValueError:  # no address: a test's client, or a local socket
+        return client
+    if isinstance(address, ipaddress.IPv6Address) and address.is_global:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return client
+
+
 class Tries:
     """Failed logins: `limit` of them within `window` seconds shut a client out for `penalty`."""
 
@@ -33,6 +48,7 @@ class Tries:
 
     def is_shut_out(self, client: str, now: float) -> bool:
         """Whether `client` has failed too often."""
+        client = origin(client)
         with self._lock:
             if self._shut_out.get(client, 0.0) > now:
                 return True
@@ -41,6 +57,7 @@ class Tries:
 
     def failed(self, client: str, now: float) -> None:
         """Count a failure."""
+        client = origin(client)
         with self._lock:
             failures = self._failures.use(client, lambda: deque(maxlen=self._limit))
             failures.append(now)
@@ -50,6 +67,7 @@ class Tries:
 
     def succeeded(self, client: str) -> None:
         """Whoever it is knows the password: what it tried before does not count."""
+        client = origin(client)
         with self._lock:
             self._failures.pop(client, None)
             self._shut_out.pop(client, None)
@@ -68,7 +86,7 @@ class Hourly:
         if amount == 0:
             return True
         with self._lock:
-            done = self._done.use(client, deque)
+            done = self._done.use(origin(client), deque)
             while done and done[0][0] <= now - HOUR:
                 done.popleft()
             if sum(number for _, number in done) + amount > self._limit:

@@ -53,18 +53,13 @@ class Live:
             del self._uploads[upload.number]
             self.tell("sent", upload=upload.number)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether there are as many listeners as may be."""
-        return len(self._listeners) >= LISTENER_LIMIT
-
     @contextmanager
     def listen(self) -> Iterator[asyncio.Queue[Event]]:
         """A queue of what happens from now on, beginning with what is on the wire.
 
         Raises OverflowError for one listener too many.
         """
-        if self.is_full:
+        if len(self._listeners) >= LISTENER_LIMIT:
             raise OverflowError("too many listeners")
         listener: asyncio.Queue[Event] = asyncio.Queue(_WAITING_LIMIT)
         for upload in list(self._uploads.values())[:_WAITING_LIMIT]:

@@ -5,16 +5,16 @@ uvicorn limits neither; asyncio, out of descriptors, would not accept cameras an
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections import Counter
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from shutterpost.limits import origin
+
 CONNECTION_LIMIT = 100
-"""The most connections of people at once."""
-ADDRESS_LIMIT = 50
-"""The most connections from one address: nobody alone shuts the others out."""
+"""The most connections of people at once; when full, one of the address that has most goes."""
 WRITE_TIMEOUT = 30.0
 """Seconds that a client may leave unread what it asked for."""
 PATIENCE = 15.0
@@ -22,21 +22,42 @@ PATIENCE = 15.0
 
 
 class Protocol(H11Protocol):
-    """uvicorn's protocol, with a limit and a timer."""
+    """uvicorn's protocol, with a limit and timers."""
 
     born = 0.0
+    origin = ""
     unread: asyncio.TimerHandle | None = None
+    evicted = False
 
     def connection_made(self, transport: Any) -> None:
-        """Take a connection in; when there are too many, the least useful one goes."""
+        """Take a connection in, and close another if there are too many."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(0)  # pause_writing: there is something unread
         self.born = time.monotonic()
-        neighbours = [other for other in self.connections if other._address == self._address]  # type: ignore[union-attr]
-        if len(neighbours) > ADDRESS_LIMIT:
-            _close_one(neighbours, self)
-        elif len(self.connections) > CONNECTION_LIMIT:
-            _close_one(self.connections, self)
+        self.origin = origin(self.client[0]) if self.client else ""
+        self._make_room()
         asyncio.get_running_loop().call_later(PATIENCE, self._look, self.cycle)
+
+    def _make_room(self) -> None:
+        """When full, close another connection, of the address that has most.
+
+        One that waits for its client goes before one that is being answered, the oldest first.
+        """
+        connections: set[Protocol] = self.connections  # type: ignore[assignment]
+        there = [other for other in connections if not other.evicted]
+        if len(there) <= CONNECTION_LIMIT:
+            return
+        held = Counter(other.origin for other in there)
+        chosen = min(
+            (other for other in there if other is not self),
+            key=lambda other: (-held[other.origin], not other.waits_for_client, other.born),
+        )
+        chosen.evict()
+
+    def evict(self) -> None:
+        """Close it at once."""
+        self.evicted = True
+        self.transport.abort()
 
     def pause_writing(self) -> None:
         """The client does not read: it has a while to begin again."""
@@ -59,8 +80,9 @@ class Protocol(H11Protocol):
             self.unread = None
 
     @property
-    def _address(self) -> str:
-        return self.client[0] if self.client else ""
+    def waits_for_client(self) -> bool:
+        """Whether it is the client that has to go on: to ask, or to read."""
+        return self._owes or self.unread is not None
 
     @property
     def _owes(self) -> bool:
@@ -75,12 +97,3 @@ class Protocol(H11Protocol):
             self.transport.abort()
             return
         asyncio.get_running_loop().call_later(PATIENCE, self._look, self.cycle)
-
-
-def _close_one(connections: Iterable[Any], newest: Protocol) -> None:
-    """Close what does not read, else what owes its request for longest, else the newest."""
-    waiting = sorted(connections, key=lambda other: float(other.born))
-    unread = [other for other in waiting if other.unread is not None]
-    owing = [other for other in waiting if other._owes]
-    chosen = next(iter([*unread, *owing]), newest)
-    chosen.transport.abort()
